@@ -1,0 +1,63 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+SPHINXOPTS ?= -n -W -T --keep-going
+BIN := .venv/bin
+LAUNCH := @$(BIN)/python docs/_ext/atlas_launch.py
+SPHINX := $(BIN)/sphinx-build $(SPHINXOPTS) -d docs/_build/doctrees
+need = $(if $($(1)),,$(error say $(1)=…, as in: make $(2)))
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
+
+html: .venv/ready  ## Run the examples and build the site
+	$(LAUNCH) $(SPHINX) -b html docs docs/_build/html
+	@echo "The site: docs/_build/html/index.html"
+
+html-noplot: .venv/ready  ## Build the site without running new examples
+	$(LAUNCH) $(SPHINX) -b html -D plot_gallery=0 -D suppress_warnings=image.not_readable docs docs/_build/html
+
+one: .venv/ready  ## Run one example and build: make one PATTERN=explore_atlas
+	$(call need,PATTERN,one PATTERN=explore_atlas)
+	$(LAUNCH) $(SPHINX) -b html -D sphinx_gallery_conf.filename_pattern=$(PATTERN) docs docs/_build/html
+
+run: .venv/ready  ## Run one program: make run EXAMPLE=examples/explore_atlas.py
+	$(call need,EXAMPLE,run EXAMPLE=examples/explore_atlas.py)
+	$(LAUNCH) --example $(EXAMPLE) $(BIN)/python $(EXAMPLE)
+
+serve: .venv/ready  ## Show the built site at http://127.0.0.1:8000
+	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory docs/_build/html
+
+test: .venv/ready  ## Check every promise
+	@$(BIN)/python -m pytest tests
+
+lint: .venv/ready  ## Check the style of code, prose and workflows
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/codespell
+	@$(BIN)/zizmor --quiet --offline .github
+
+format: .venv/ready  ## Mend what the linters can
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+linkcheck: .venv/ready  ## Check the links to other sites (needs the network)
+	$(LAUNCH) $(BIN)/sphinx-build -b linkcheck -D plot_gallery=0 docs docs/_build/linkcheck
+
+mirror: .venv/ready  ## Fetch what the examples read: make mirror DIR=…
+	$(call need,DIR,mirror DIR=../atlas-mirror)
+	$(LAUNCH) --mirror $(DIR)
+
+lock: .venv/ready  ## Renew requirements.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-annotate --no-header --group dev pyproject.toml -o requirements.lock
+
+clean:  ## Remove everything generated but the fetched objects
+	@rm -rf docs/_build docs/aws_examples .venv .pytest_cache .ruff_cache .cache/standin
+
+.venv/ready: requirements.lock
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.exit("Python 3.11 to 3.13 is needed, as in: make PYTHON=python3.12 html")'
+	@echo "Setting up .venv (a minute or so)" >&2
+	@$(PYTHON) -m venv --clear .venv >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
+	@touch $@
+
+.PHONY: help html html-noplot one run serve test lint format linkcheck mirror lock clean

@@ -1,0 +1,114 @@
+"""Say on each page what it was computed from: a card, and a banner.
+
+The card is filled from what the server counted while the example ran. The
+banner stands on every page that shows results of the stand-in.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+SOURCES = {
+    "cloud": "the cloud",
+    "mirror": "a mirror of the cloud",
+    "stand-in": "the stand-in: synthetic data",
+}
+BANNER = (
+    "<strong>Synthetic data.</strong> This build had neither network nor "
+    "mirror: the brain shown is made up, and so are its numbers. "
+    '<a href="{link}">How to get the real thing</a>'
+)
+
+
+def reads_of(app: Sphinx, docname: str) -> dict | None:
+    """Return what was counted for a page, or None if it is no example."""
+    path = Path(app.srcdir) / f"{docname}.reads.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def datasets(names: list[str]) -> list[str]:
+    """Name what was read (atlas, version, resolution) from object names."""
+    found = {}
+    for name in names:
+        parts = name.split("/")
+        if match := re.search(r"annotations/(\w+?)_(v\d+)/(.+)", name):
+            atlas, version, file = match.groups()
+            size = re.match(r"(\d+)um", file)
+            entry = found.setdefault(f"{atlas} {version}", set())
+            entry |= {f"{size[1]} µm"} if size else set()
+        elif name.startswith("s3/brainglobe/atlas/") and len(parts) > 5:
+            version = parts[5].replace("_", ".")
+            found.setdefault(f"{parts[4]} {version}", set())
+    return [
+        ", ".join([title, *sorted(details)])
+        for title, details in sorted(found.items())
+    ]
+
+
+def card(reads: dict) -> nodes.field_list:
+    """Return the card as a field list."""
+    sources = sorted({o["source"] for o in reads["objects"].values()})
+    copies = [o for o in reads["objects"].values() if "as_pinned" in o]
+    origin = " and ".join(SOURCES[source] for source in sources)
+    if copies and all(o["as_pinned"] for o in copies):
+        origin += "; every file has the digest that the example pins"
+    elif sources == ["mirror"] and copies:
+        origin += "; repacked, so that not every digest is the one pinned"
+    rows = {
+        "Reads": "; ".join(datasets(list(reads["objects"]))),
+        "From": origin,
+        "Moved": f"{len(reads['objects'])} objects, "
+        f"{reads['bytes'] / 1e6:.1f} MB, {reads['requests']} requests",
+        "Took": f"{reads['seconds']:.1f} s on {reads['date']}",
+    }
+    fields = nodes.field_list(classes=["atlas-card"])
+    for name, text in rows.items():
+        fields += nodes.field(
+            "",
+            nodes.field_name("", name),
+            nodes.field_body("", nodes.paragraph("", text)),
+        )
+    return fields
+
+
+def insert_card(app: Sphinx, doctree: nodes.document) -> None:
+    """Put the card below the sentence that opens an example's page."""
+    docname = app.env.docname
+    if reads := reads_of(app, docname):
+        app.env.note_dependency(
+            str(Path(app.srcdir) / f"{docname}.reads.json")
+        )
+        section = next(doctree.findall(nodes.section))
+        section.insert(2, card(reads))
+        # The downloads stand beside the page; no need to be sent to its end.
+        for note in list(doctree.findall(nodes.note)):
+            if "sphx-glr-download-link-note" in note["classes"]:
+                note.parent.remove(note)
+
+
+def set_banner(app: Sphinx, pagename, templatename, context, doctree) -> None:
+    """Warn on a page made from the stand-in, and on pages that show it."""
+    conf = app.config.sphinx_gallery_conf
+    gallery = Path(app.srcdir) / conf["gallery_dirs"][0]
+    own = reads_of(app, pagename)
+    shown = (
+        [own]
+        if own
+        else [json.loads(p.read_text()) for p in gallery.rglob("*.reads.json")]
+    )
+    if any(
+        o["source"] == "stand-in" for r in shown for o in r["objects"].values()
+    ):
+        # Of the page itself the path is "#".
+        link = context["pathto"]("data").rstrip("#") + "#real-data"
+        context["theme_announcement"] = BANNER.format(link=link)
+
+
+def setup(app: Sphinx) -> dict:
+    """Connect both."""
+    app.connect("doctree-read", insert_card)
+    app.connect("html-page-context", set_banner)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,92 @@
+"""What happens around each example: counting, figures, failures."""
+
+import json
+import os
+import re
+import shutil
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from sphinx.application import Sphinx
+from sphinx_gallery.scrapers import matplotlib_scraper
+
+_started = {}
+
+
+def turn_server_to(name: str) -> dict:
+    """Make the server count for another page; return the last one's reads."""
+    query = urllib.parse.urlencode({"name": name})
+    url = f"{os.environ['ATLAS_SERVER']}/-/page?{query}"
+    with urllib.request.urlopen(url, data=b"") as answer:
+        return json.load(answer)
+
+
+def generated(gallery_conf: dict, fname: str) -> Path:
+    """Return the generated file of an example, without its suffix."""
+    source = Path(gallery_conf["src_dir"])
+    examples = (source / gallery_conf["examples_dirs"][0]).resolve()
+    [example] = examples.rglob(Path(fname).name)
+    gallery = (source / gallery_conf["gallery_dirs"][0]).resolve()
+    return gallery / example.relative_to(examples).with_suffix("")
+
+
+def page(gallery_conf: dict, fname: str, when: str) -> None:
+    """Count what one example reads, and begin each with an empty cache."""
+    target = generated(gallery_conf, fname)
+    if when == "before":
+        shutil.rmtree(os.environ["ATLAS_POOCH"], ignore_errors=True)
+        examples = Path(gallery_conf["examples_dirs"][0]).name
+        gallery = gallery_conf["gallery_dirs"][0]
+        relative = str(target).rpartition(f"/{gallery}/")[2]
+        turn_server_to(f"{examples}/{relative}.py")
+        _started[fname] = time.perf_counter()
+    else:
+        seconds = time.perf_counter() - _started.pop(fname)
+        reads = turn_server_to("") | {"seconds": seconds}
+        reads["date"] = time.strftime("%Y-%m-%d", time.gmtime())
+        target.with_suffix(".reads.json").write_text(json.dumps(reads))
+
+
+def figures(block, block_vars, gallery_conf, **options) -> str:
+    """Save figures as Sphinx-Gallery does, with the alt text of ``fig.alt``.
+
+    Raises
+    ------
+    ValueError
+        A figure has none. The build stops.
+    """
+    alts = [getattr(plt.figure(n), "alt", "") for n in plt.get_fignums()]
+    if not all(alts):
+        example = Path(block_vars["src_file"]).name
+        raise ValueError(
+            f"{example}: a figure has no alt text. Say in words what it "
+            'shows: fig.alt = "…" before plt.show().'
+        )
+    rst = matplotlib_scraper(block, block_vars, gallery_conf, **options)
+    remaining = iter(alts)
+    return re.sub(
+        r"(:alt: ?).*", lambda m: m[1] + " ".join(next(remaining).split()), rst
+    )
+
+
+def drop_failed_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Leave no page that shows a traceback where its results should be."""
+    conf = app.config.sphinx_gallery_conf
+    for example in conf["failing_examples"]:
+        target = generated(conf, example)
+        # Its digest too, or an undone change would find the failure current.
+        for path in target.parent.glob(f"{target.name}.*"):
+            path.unlink()
+        page = Path(app.outdir) / target.relative_to(app.srcdir)
+        page.with_suffix(".html").unlink(missing_ok=True)
+
+
+def setup(app: Sphinx) -> dict:
+    """Keep progress bars off the pages and watch for failures."""
+    # tqdm reads this when it is imported, and an example may be the first to.
+    os.environ["TQDM_DISABLE"] = "1"
+    app.connect("build-finished", drop_failed_pages, priority=100)
+    return {"parallel_read_safe": True}

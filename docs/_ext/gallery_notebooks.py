@@ -1,0 +1,81 @@
+"""Give every notebook its install cell, and run it before it is published."""
+
+import tempfile
+import tomllib
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+from sphinx.util.display import status_iterator
+from sphinx_gallery.downloads import generate_zipfiles
+from sphinx_gallery.utils import zip_files
+
+logger = logging.getLogger(__name__)
+
+
+def set_install_cell(app: Sphinx, config) -> None:
+    """Let the first cell install what pyproject says the examples import."""
+    pyproject = Path(app.confdir).parent / "pyproject.toml"
+    base = tomllib.loads(pyproject.read_text())["project"]["dependencies"]
+    packages = " ".join(f'"{requirement}"' for requirement in base)
+    config.sphinx_gallery_conf["first_notebook_cell"] = (
+        f"# Installs what the examples use; not needed twice.\n"
+        f"%pip install -q {packages}"
+    )
+
+
+def run_notebook(path: Path) -> None:
+    """Run a notebook from top to bottom, but for its install cell."""
+    notebook = nbformat.read(path, as_version=4)
+    install = notebook.cells.pop(0)
+    with tempfile.TemporaryDirectory() as folder:
+        NotebookClient(
+            notebook, timeout=600, resources={"metadata": {"path": folder}}
+        ).execute()
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        # Progress and the paths of this machine go to standard error.
+        cell["outputs"] = [
+            output
+            for output in cell.get("outputs", ())
+            if output.get("name") != "stderr"
+        ]
+    notebook.cells.insert(0, install)
+    notebook.metadata["executed"] = True
+    nbformat.write(notebook, path)
+
+
+def run_new_notebooks(app: Sphinx) -> None:
+    """Run the notebooks that were written since the last build."""
+    conf = app.config.sphinx_gallery_conf
+    gallery = Path(app.srcdir) / conf["gallery_dirs"][0]
+    failed = {Path(example).stem for example in conf["failing_examples"]}
+    fresh = [
+        path
+        for path in sorted(gallery.rglob("*.ipynb"))
+        if path.with_suffix(".reads.json").exists()
+        and path.stem not in failed
+        and not nbformat.read(path, as_version=4).metadata.get("executed")
+    ]
+    for path in status_iterator(
+        fresh, "running notebooks... ", length=len(fresh), stringify_func=str
+    ):
+        try:
+            run_notebook(path)
+        except CellExecutionError as problem:
+            raise ExtensionError(f"{path.name} failed:\n{problem}") from None
+        together = [path.with_suffix(".py"), path]
+        zip_files(together, path.with_suffix(".zip"), path.parent)
+    if fresh:
+        generate_zipfiles(gallery, app.srcdir, conf)
+
+
+def setup(app: Sphinx) -> dict:
+    """Before and after Sphinx-Gallery writes the notebooks."""
+    app.connect("config-inited", set_install_cell, priority=1)
+    app.connect("builder-inited", run_new_notebooks, priority=600)
+    return {"parallel_read_safe": True}

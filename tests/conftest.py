@@ -1,0 +1,63 @@
+"""What tests share: the rooms of the house, and the built site."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
+each_example = pytest.mark.parametrize(
+    "example", EXAMPLES, ids=lambda path: path.stem
+)
+# What the tests were asked to read from; a directory is named in full, so
+# that it means the same wherever a test runs a program.
+SOURCE = os.environ.get("ATLAS_SOURCE") or "auto"
+if SOURCE not in ("auto", "cloud", "standin"):
+    SOURCE = str(Path(SOURCE).resolve())
+
+
+def run(
+    command: list, source: str = SOURCE, cwd: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess:
+    """Run a command that reads from one source; return what it printed."""
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=os.environ | {"ATLAS_SOURCE": source} | variables,
+        capture_output=True,
+        text=True,
+    )
+
+
+def run_example(example: Path, source: str, cwd: Path) -> str:
+    """Run an example in a fresh interpreter; a warning is an error."""
+    launch = [sys.executable, ROOT / "docs/_ext/atlas_launch.py", "--example"]
+    done = run(
+        [*launch, example.relative_to(ROOT), sys.executable, example],
+        source,
+        cwd,
+        PYTHONWARNINGS="error",
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """Return the mirror that the tests are run with."""
+    if SOURCE in ("auto", "cloud", "standin"):
+        pytest.skip("no mirror: run with ATLAS_SOURCE=path/to/mirror")
+    return Path(SOURCE)
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """Return the built site; `make html` does nothing if it is current."""
+    built = run(["make", "html"])
+    assert built.returncode == 0, built.stdout + built.stderr
+    return ROOT / "docs" / "_build" / "html"

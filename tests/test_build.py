@@ -1,0 +1,148 @@
+"""`make html` fails when it should, and does no more than it must."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, run
+
+PROGRAM = '''# /// script
+# requires-python = ">=3.11"
+# ///
+"""
+Draw a line
+===========
+
+A line.
+"""
+
+import matplotlib.pyplot as plt
+
+# %%
+# Draw it.
+fig, ax = plt.subplots(figsize=(4, 3))
+ax.plot([0, 1])
+fig.alt = "A line that rises from the left to the right."
+plt.show()
+print("the number is", 41 + 1)
+'''
+
+
+class House:
+    """A copy of the repository with one small example."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        listed = run(["git", "ls-files", "-co", "--exclude-standard"])
+        for name in listed.stdout.splitlines():
+            if not name.startswith("examples/") and (ROOT / name).is_file():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, root / name)
+        (root / ".venv").symlink_to(ROOT / ".venv")
+        (root / "examples").mkdir()
+        header = (ROOT / "examples/GALLERY_HEADER.rst").read_text()
+        (root / "examples/GALLERY_HEADER.rst").write_text(header)
+        index = (
+            "Home\n====\n\n.. toctree::\n\n   aws_examples/index\n   data\n"
+        )
+        (root / "docs/index.rst").write_text(index)
+        self.example = root / "examples" / "draw_line.py"
+        self.example.write_text(PROGRAM)
+
+    def make(self, *words: str, source: str = "standin"):
+        """Call make here; return the completed process."""
+        return run(["make", *words], source, self.root)
+
+    def ran(self, *words: str, source: str = "standin") -> int:
+        """Call make, which succeeds; return how many examples it ran."""
+        done = self.make(*words, source=source)
+        assert done.returncode == 0, done.stdout + done.stderr
+        found = re.search(r"executed (\d+) out of \1 ", done.stdout)
+        return int(found[1]) if found else 0
+
+    def page(self, stem: str = "draw_line") -> Path:
+        """Return where the page of an example is built."""
+        return self.root / f"docs/_build/html/aws_examples/{stem}.html"
+
+
+@pytest.fixture
+def house(tmp_path, site) -> House:
+    """Return a copy; the environment is there, for the site was built."""
+    return House(tmp_path)
+
+
+def change(path: Path, old: str, new: str) -> None:
+    """Replace a piece of text that must be there."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_builds_again_only_what_changed(house):
+    assert house.ran("html") == 1
+    assert "the number is 42" in house.page().read_text()
+    assert house.ran("html") == 0
+    change(house.example, "41 + 1", "41 + 2")
+    assert house.ran("html") == 1
+    assert "the number is 43" in house.page().read_text()
+    second = house.example.with_name("draw_other.py")
+    second.write_text(PROGRAM.replace("Draw a line", "Draw other"))
+    assert house.ran("one", "PATTERN=draw_other") == 1
+    assert "the number is 42" in house.page("draw_other").read_text()
+    assert "the number is 43" in house.page().read_text()
+    # Renamed: no trace of the old name is left.
+    second.rename(second.with_name("draw_third.py"))
+    assert house.ran("html") == 2
+    left = [p for p in house.root.rglob("*draw_other*") if p.is_file()]
+    assert left == []
+    # Another source, lock, configuration or extension: all of it again.
+    mirror = house.root / "mirror"
+    mirror.mkdir()
+    (mirror / "SHA256SUMS").write_text("")
+    assert house.ran("html", source=str(mirror)) == 2
+    (mirror / "SHA256SUMS").write_text(f"{'0' * 64}  an/object\n")
+    assert house.ran("html", source=str(mirror)) == 2
+    for name in ("requirements.lock", "docs/conf.py", "docs/_ext/new.py"):
+        path = house.root / name
+        with open(path, "a") as file:
+            file.write("\n# changed\n")
+        # Older than the environment, which is not to be made again here.
+        os.utime(path, (0, 0))
+        assert house.ran("html", source=str(mirror)) == 2, name
+    assert house.ran("html", source=str(mirror)) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("41 + 1", "41 / 0", "ZeroDivisionError: division by zero"),
+        ("fig.alt =", "fig.old =", "a figure has no alt text"),
+        ("Draw it.", "Draw :doc:`/it`.", "unknown document"),
+        ("Draw it.", "Draw :func:`it`.", "reference target not found"),
+    ],
+)
+def test_what_is_wrong_fails_the_build(house, old, new, said):
+    change(house.example, old, new)
+    done = house.make("html")
+    assert done.returncode != 0
+    assert said in done.stdout + done.stderr
+    assert "draw_line" in done.stdout + done.stderr
+
+
+def test_no_page_shows_a_traceback_as_its_result(house):
+    assert house.ran("html") == 1
+    change(house.example, "41 + 1", "41 / 0")
+    for _ in range(2):
+        assert house.make("html").returncode != 0
+        assert not house.page().exists()
+    change(house.example, "41 / 0", "41 + 1")
+    assert house.ran("html") == 1
+    assert "the number is 42" in house.page().read_text()
+
+
+def test_without_results_nothing_is_run(house):
+    assert house.ran("html-noplot") == 0
+    assert "the number is 42" not in house.page().read_text()
+    assert house.ran("html") == 1

@@ -1,0 +1,186 @@
+"""Each example runs alone, and its numbers are right.
+
+"Right" is told by something that shares no code with the example: what the
+stand-in's generator counted while it painted, the published figures of the
+real data, or voxels that a test put into a mirror itself.
+"""
+
+import csv
+import hashlib
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import atlas_launch
+import atlas_standin
+import nbformat
+import numpy as np
+import pytest
+import zarr
+from bs4 import BeautifulSoup
+from conftest import ROOT, SOURCE, each_example, run, run_example
+
+EXPLORE = ROOT / "examples" / "explore_atlas.py"
+GIN = "gin.g-node.org/BrainGlobe/atlases-v2/raw/master/annotations/"
+GIN += "allen_mouse_v1/"
+
+
+def rsp_of(printed: str) -> tuple[int, float]:
+    """Return the voxels and the volume (mm³) that the first page prints."""
+    found = re.search(
+        r"RSP, both hemispheres: ([\d,]+) voxels = ([\d.]+) mm³", printed
+    )
+    return int(found[1].replace(",", "")), float(found[2])
+
+
+@each_example
+def test_runs_alone_on_the_standin(example, tmp_path):
+    first = run_example(example, "standin", tmp_path)
+    assert first.strip()
+    assert list(tmp_path.iterdir()) == [], "it leaves files behind"
+    assert run_example(example, "standin", tmp_path) == first, "it varies"
+
+
+def test_explore_atlas_agrees_with_the_generator(tmp_path):
+    printed = run_example(EXPLORE, "standin", tmp_path)
+    counts = atlas_standin.voxel_counts(
+        atlas_launch.STANDIN / atlas_standin.VERSION / ".work"
+    )
+    parents = {
+        int(row["id"]): int(row["parent_id"] or 0)
+        for row in atlas_standin.read_structures()
+    }
+
+    def inside_rsp(structure_id):
+        while structure_id not in (254, 0):
+            structure_id = parents[structure_id]
+        return structure_id == 254
+
+    expected = sum(n for i, n in counts.items() if inside_rsp(i))
+    assert expected > 0
+    assert rsp_of(printed) == (expected, round(expected * 0.025**3, 3))
+
+
+def test_explore_atlas_on_the_real_atlas(mirror, tmp_path):
+    printed = run_example(EXPLORE, str(mirror), tmp_path)
+    assert rsp_of(printed) == (672_063, 10.501)
+    assert "VISp: 7 by hierarchy, 28 by prefix" in printed
+    assert "RSPd4" in re.search(r"Without a voxel.*", printed)[0]
+    right, left, both = re.search(
+        r"right ([\d,]+) \+ left ([\d,]+) = ([\d,]+)", printed
+    ).groups()
+    # Counted once with numpy.isin on the whole array, halved at plane 228.
+    assert (right, left, both) == ("336,458", "335,605", "672,063")
+
+
+@pytest.fixture
+def small_mirror(tmp_path) -> Path:
+    """Return a mirror whose RSP is three boxes that the test knows."""
+    folder = tmp_path / "mirror" / GIN
+    folder.mkdir(parents=True)
+    rows = [
+        ("root", 997, "root", "/997/", ""),
+        ("RSP", 254, "Retrosplenial area", "/997/254/", "997.0"),
+        ("VISp", 385, "Primary visual area", "/997/385/", "997.0"),
+        ("VISpl", 425, "Visual, posterolateral", "/997/425/", "997.0"),
+    ]
+    for n, acronym in enumerate(("RSPagl", "RSPd", "RSPv"), start=70_000):
+        name = f"Retrosplenial area, {acronym}"
+        rows.append((acronym, n, name, f"/997/254/{n}/", "254.0"))
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(
+        ["acronym", "id", "name", "structure_id_path", "parent_structure_id"]
+    )
+    writer.writerows(rows)
+    (folder / "structures.csv").write_text(table.getvalue())
+    voxels = np.zeros((528, 320, 456), dtype="uint32")
+    voxels[310:330, 10:20, 200:256] = 70_000
+    voxels[320:330, 30:40, 10:21] = 70_001
+    voxels[100, 100, 455] = 254
+    voxels[320:325, 100:200, 100:200] = 385
+    with zarr.storage.ZipStore(folder / "25um.zarr.zip", mode="w") as store:
+        zarr.create_array(store, data=voxels, chunks=(66, 40, 114))
+    names = sorted(p for p in folder.rglob("*") if p.is_file())
+    root = tmp_path / "mirror"
+    (root / "SHA256SUMS").write_text(
+        "".join(
+            f"{hashlib.sha256(p.read_bytes()).hexdigest()}  "
+            f"{p.relative_to(root)}\n"
+            for p in names
+        )
+    )
+    return root
+
+
+def test_numbers_follow_the_data(small_mirror, tmp_path):
+    n = 20 * 10 * 56 + 10 * 10 * 11 + 1
+    (tmp_path / "cwd").mkdir()
+    printed = run_example(EXPLORE, str(small_mirror), tmp_path / "cwd")
+    assert rsp_of(printed) == (n, round(n * 25**3 / 1e9, 3))
+    assert "VISp: 1 by hierarchy, 2 by prefix" in printed
+
+
+def test_damaged_data_stop_the_program(small_mirror, tmp_path):
+    archive = small_mirror / GIN / "25um.zarr.zip"
+    content = bytearray(archive.read_bytes())
+    expected = hashlib.sha256(content).hexdigest()
+    content[len(content) // 2] ^= 1
+    archive.write_bytes(content)
+    done = run(["make", "run", f"EXAMPLE={EXPLORE}"], str(small_mirror))
+    assert done.returncode != 0
+    assert "mm³" not in done.stdout
+    for said in (
+        "25um.zarr.zip is damaged",
+        expected,
+        hashlib.sha256(content).hexdigest(),
+        "ATLAS_SOURCE=cloud",
+    ):
+        assert said in done.stderr
+
+
+def test_make_run_prints_only_what_the_program_prints(tmp_path):
+    name = EXPLORE.relative_to(ROOT)
+    done = run(["make", "run", f"EXAMPLE={name}"], "standin")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == run_example(EXPLORE, "standin", tmp_path)
+
+
+@each_example
+def test_published_notebook_was_run(example, site):
+    """The notebook on the site holds outputs, in order and without errors."""
+    [path] = (site / "_downloads").rglob(f"{example.stem}.ipynb")
+    notebook = nbformat.read(path, as_version=4)
+    install, *cells = (c for c in notebook.cells if c.cell_type == "code")
+    assert install.source.splitlines()[1].startswith("%pip install")
+    assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not [o for o in outputs if o.output_type == "error"]
+    assert any("image/png" in o.get("data", ()) for o in outputs)
+    with zipfile.ZipFile(
+        next((site / "_downloads").rglob(f"{example.stem}.zip"))
+    ) as both:
+        [packed] = [n for n in both.namelist() if n.endswith(".ipynb")]
+        assert both.read(packed) == path.read_bytes()
+
+
+@each_example
+def test_page_and_notebook_print_what_the_program_prints(
+    example, site, tmp_path
+):
+    [path] = (site / "_downloads").rglob(f"{example.stem}.ipynb")
+    in_notebook = "".join(
+        output.text
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", ())
+        if output.output_type == "stream"
+    )
+    [path] = site.rglob(f"{example.stem}.html")
+    soup = BeautifulSoup(path.read_text(), "html.parser")
+    on_page = "".join(
+        pre.text for pre in soup.select(".sphx-glr-script-out pre")
+    )
+    printed = run_example(example, SOURCE, tmp_path)
+    assert in_notebook == printed
+    assert on_page.split() == printed.split()
