@@ -23,12 +23,23 @@ extensions = [
 ]
 copybutton_exclude = ".linenos, .gp, .go"
 
-# Gallery
+# Gallery: sections and their examples in the order in which to learn them
+gallery_order = [
+    "explore_atlas",
+    *("list_atlases", "follow_manifest", "pin_atlas"),
+    *("search_terminology", "walk_hierarchy", "coarsen_annotation"),
+    *("draw_planes", "outline_structures", "write_names"),
+    *("colour_structures", "cut_angle"),
+]
 sphinx_gallery_conf = {
     "examples_dirs": ["../examples"],
     "gallery_dirs": ["aws_examples"],
     "filename_pattern": r"\.py$",
-    "within_subsection_order": "FileNameSortKey",
+    "subsection_order": [
+        f"../examples/{section}"
+        for section in ("atlases", "structures", "slices")
+    ],
+    "within_subsection_order": "gallery_hooks.LearningOrder",
     "capture_repr": (),
     "image_scrapers": "gallery_hooks.figures",
     "image_srcset": ["2x"],

@@ -39,7 +39,8 @@ class Origin(http.server.ThreadingHTTPServer):
         return f"{self.root}/{name}"
 
     def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        serve = threading.Thread(target=self.serve_forever, args=(0.01,))
+        serve.start()
         return self
 
     def __exit__(self, *_):
@@ -141,8 +142,8 @@ def reset(handler) -> None:
     """Break the connection without a goodbye."""
     now = struct.pack("ii", 1, 0)
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+    handler.rfile.close()
     handler.connection.close()
-    handler.wfile = handler.rfile
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 import csv
 import io
 import json
+
+import atlas_standin
 import numpy as np
 import pytest
 import zarr
-
-import atlas_standin
 
 GIN = (
     "gin.g-node.org/BrainGlobe/atlases-v2/raw/master/annotations/"

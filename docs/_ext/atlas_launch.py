@@ -20,7 +20,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import atlas_standin
 from atlas_server import AtlasServer, Page
 from atlas_store import (
     Cloud,
@@ -73,7 +72,7 @@ class Sources:
             self._default = cloud
             self._stores = self._decide()
         elif source in ("cloud", "standin"):
-            self._default = self._standin() if source == "standin" else cloud
+            self._default = StandIn(STANDIN) if source == "standin" else cloud
             self._stores = {}
         else:
             self._default = self._mirror(Path(source))
@@ -142,7 +141,7 @@ class Sources:
             host: self.cloud
             if (probe.done() and probe.result())
             or all(self._held(example) for example in readers[host])
-            else self._standin()
+            else StandIn(STANDIN)
             for host, probe in probes.items()
         }
 
@@ -156,10 +155,6 @@ class Sources:
             name in self.cloud.sums and (self.cloud.root / name).exists()
             for name in record["objects"]
         )
-
-    @staticmethod
-    def _standin() -> StandIn:
-        return StandIn(STANDIN / atlas_standin.VERSION)
 
     @staticmethod
     def _mirror(root: Path) -> Folder:
@@ -177,7 +172,7 @@ class Sources:
             digest = sha256((store.root / "SHA256SUMS").read_bytes())
             return f"mirror {digest}"
         if store.source == "stand-in":
-            return f"stand-in {atlas_standin.VERSION}"
+            return f"stand-in {store.version}"
         return store.source
 
 

@@ -13,6 +13,7 @@ redirect of pooch and for the build:
 
 import concurrent.futures
 import dataclasses
+import functools
 import hashlib
 import http.server
 import json
@@ -92,7 +93,9 @@ class AtlasServer(http.server.ThreadingHTTPServer):
         self._pending: dict[tuple, concurrent.futures.Future] = {}
 
     def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        # It looks this often, in seconds, whether it is to end.
+        serve = functools.partial(self.serve_forever, 0.05)
+        threading.Thread(target=serve, daemon=True).start()
         return self
 
     def __exit__(self, *_):

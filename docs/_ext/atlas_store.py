@@ -25,7 +25,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-import atlas_standin
 import requests
 import urllib3
 
@@ -274,12 +273,20 @@ class StandIn(Folder):
     source = "stand-in"
     way_out = "Delete the folder .cache/standin, and it is made again."
 
+    def __init__(self, root: Path):
+        # It imports zarr, which nobody waits for who reads real data.
+        import atlas_standin
+
+        self._maker = atlas_standin
+        self.version = atlas_standin.VERSION
+        super().__init__(Path(root, self.version))
+
     def read(self, name: str, pinned: str | None = None) -> bytes:
         """Return an object's bytes; see `Folder.read`."""
         try:
             return super().read(name)
         except NotHeld:
-            part = atlas_standin.part_of(name)
+            part = self._maker.part_of(name)
             if part is None:
                 raise NotHeld(
                     f"{address(name)} has no stand-in. Use the network, or "
@@ -294,7 +301,7 @@ class StandIn(Folder):
         made = self.root / ".making"
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
-        complete = atlas_standin.write_part(part, made, self.root / ".work")
+        complete = self._maker.write_part(part, made, self.root / ".work")
         sums = dict(self.sums)
         for path in sorted(p for p in made.rglob("*") if p.is_file()):
             name = str(path.relative_to(made))

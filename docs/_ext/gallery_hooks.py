@@ -1,4 +1,4 @@
-"""What happens around each example: counting, figures, failures."""
+"""What happens around each example: order, counting, figures, failures."""
 
 import json
 import os
@@ -11,9 +11,60 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 from sphinx.application import Sphinx
+from sphinx_gallery import backreferences
 from sphinx_gallery.scrapers import matplotlib_scraper
 
+_order: list[str] = []
 _started = {}
+
+# Sphinx-Gallery shows a card's sentence only while a mouse is over it.
+CARD = """
+.. raw:: html
+
+    <div class="sphx-glr-thumbcontainer" {tags}>
+
+.. only:: html
+
+  .. image:: /{thumbnail}
+    :alt:
+
+  :doc:`{doc_name}`
+
+.. raw:: html
+
+      <div class="sphx-glr-thumbnail-title">{title}</div>
+      <p class="atlas-answer">{intro}</p>
+    </div>
+
+"""
+
+
+class LearningOrder:
+    """Sort the examples of a section by the list ``gallery_order``."""
+
+    def __init__(self, src_dir: str):
+        self._section = Path(src_dir).name
+
+    def __call__(self, fname: str) -> int:
+        """Return the place of an example.
+
+        Raises
+        ------
+        ValueError
+            The list does not name it. The build stops.
+        """
+        stem = Path(fname).stem
+        if stem not in _order:
+            raise ValueError(
+                f"{self._section}/{fname} has no place in the gallery: add "
+                f'"{stem}" to gallery_order in docs/conf.py.'
+            )
+        return _order.index(stem)
+
+
+def set_order(app: Sphinx, config) -> None:
+    """Remember the order; the sort key is given no configuration."""
+    _order[:] = config.gallery_order
 
 
 def turn_server_to(name: str) -> dict:
@@ -88,5 +139,8 @@ def setup(app: Sphinx) -> dict:
     """Keep progress bars off the pages and watch for failures."""
     # tqdm reads this when it is imported, and an example may be the first to.
     os.environ["TQDM_DISABLE"] = "1"
+    backreferences.THUMBNAIL_TEMPLATE = CARD
+    app.add_config_value("gallery_order", [], "html", types=[list])
+    app.connect("config-inited", set_order)
     app.connect("build-finished", drop_failed_pages, priority=100)
     return {"parallel_read_safe": True}

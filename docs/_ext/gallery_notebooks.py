@@ -1,5 +1,6 @@
 """Give every notebook its install cell, and run it before it is published."""
 
+import re
 import tempfile
 import tomllib
 from pathlib import Path
@@ -28,10 +29,17 @@ def set_install_cell(app: Sphinx, config) -> None:
     )
 
 
+# A role of Sphinx means nothing in a notebook: `text`, `text <target>`.
+ROLE = re.compile(r":[\w:]+:`/?([^`<]+?)(?: <[^`>]*>)?`")
+
+
 def run_notebook(path: Path) -> None:
     """Run a notebook from top to bottom, but for its install cell."""
     notebook = nbformat.read(path, as_version=4)
     install = notebook.cells.pop(0)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = ROLE.sub(r"\1", cell.source)
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(
             notebook, timeout=600, resources={"metadata": {"path": folder}}

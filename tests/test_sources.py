@@ -1,0 +1,1097 @@
+"""Where the bytes come from: right bytes or a clear refusal, never between.
+
+Nothing is imitated but the hosts, which are on 127.0.0.1 and misbehave as
+`origin` tells them to: sockets, folders, processes, s3fs and pooch are real.
+"""
+
+import contextlib
+import hashlib
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import origin as host
+import pytest
+import requests
+import zarr
+from atlas_server import AtlasServer
+from atlas_store import (
+    ALSO_AT,
+    REVALIDATED,
+    Absent,
+    Cloud,
+    Folder,
+    Limits,
+    NotHeld,
+    Refused,
+    address,
+    object_name,
+    sha256,
+    start,
+)
+from conftest import ROOT, run
+
+EXT = ROOT / "docs" / "_ext"
+LIMITS = Limits(
+    connect=1, read=0.5, total=2, tries=4, backoff=0.01, max_bytes=10_000
+)
+# Longer than any of these waits, and no promise of speed.
+HANG_S = 10
+[INDEX] = REVALIDATED
+KEY = "s3/brainglobe/atlas/a.zarr/zarr.json"
+FILE = "gin.g-node.org/BrainGlobe/a.csv"
+RIGHT = bytes(range(256)) * 4
+WRONG = RIGHT[:-1] + b"\0"
+PIN = f"sha256:{sha256(RIGHT)}"
+LOGIN = host.good(b"<html>Please log in</html>", ETag=None)
+
+
+def nowhere(name):
+    """Refuse every connection: the origin is gone."""
+    return f"http://127.0.0.1:1/{name}"
+
+
+@pytest.fixture
+def origin():
+    with host.Origin() as server:
+        server.at["login"] = LOGIN
+        server.at["right"] = host.good(RIGHT)
+        yield server
+
+
+@pytest.fixture
+def cloud(origin, tmp_path):
+    return Cloud(tmp_path / "cache", origin.url, LIMITS)
+
+
+def objects_in(folder: Path) -> set[str]:
+    """Return the files of a folder, without its records."""
+    own = {"SHA256SUMS", "ABSENT", "COMPLETE", ".lock"}
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return {str(p.relative_to(folder)) for p in files} - own
+
+
+def write_folder(folder: Path, objects: dict, complete=(), absent=()) -> Path:
+    """Write a mirror by hand."""
+    for name, content in objects.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    list_objects(folder)
+    for record, lines in ("COMPLETE", complete), ("ABSENT", absent):
+        text = "".join(f"{line}\n" for line in lines)
+        (folder / record).write_text(text)
+    return folder
+
+
+def list_objects(folder: Path) -> None:
+    """Write SHA256SUMS as the program of that name does."""
+    names = sorted(objects_in(folder))
+    listed = subprocess.check_output(["sha256sum", *names], cwd=folder)
+    (folder / "SHA256SUMS").write_bytes(listed)
+
+
+def passes_sha256sum(folder: Path) -> bool:
+    check = ["sha256sum", "--strict", "--quiet", "-c", "SHA256SUMS"]
+    return subprocess.run(check, cwd=folder).returncode == 0
+
+
+def flip_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def python(program: str, *arguments, env=None) -> subprocess.Popen:
+    """Start a program that can import the store."""
+    env = os.environ | {"PYTHONPATH": str(EXT)} | (env or {})
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+# The network ---------------------------------------------------------------
+
+RECOVERS = {
+    "500 twice": [host.status(500), host.status(500)],
+    "503 twice": [host.status(503), host.status(503)],
+    "truncated thrice": [host.truncated(RIGHT)] * 3,
+    "hangs before headers": [host.hang],
+    "hangs midway": [host.hang_midway(RIGHT)],
+    "connection reset": [host.reset],
+    "wrong ETag": [host.good(WRONG, ETag=f'"{"0" * 32}"')],
+}
+# Behaviour, object, whether it is pinned, and what the message must say.
+REFUSED = {
+    "404 of another host": (host.status(404), FILE, False, "404"),
+    "no such bucket": (
+        host.status(404, b"<Error><Code>NoSuchBucket</Code></Error>"),
+        KEY, False, "404",
+    ),
+    "404 of a pinned object": (
+        host.status(404, host.NO_SUCH_KEY), KEY, True, "404",
+    ),
+    "403": (host.status(403), KEY, False, "403"),
+    "500 for ever": (host.status(500), KEY, False, "500"),
+    "503 for ever": (host.status(503), FILE, False, "503"),
+    "429 for longer than we wait": (
+        host.status(429, Retry_After=20), KEY, False, "429",
+    ),
+    "redirected bucket": (
+        host.status(302, Location="/right"), KEY, False, "302",
+    ),
+    "redirected to a login page": (
+        host.status(302, Location="/login"), FILE, False, "302",
+    ),
+    "pinned, redirected to a login page": (
+        host.status(302, Location="/login"), FILE, True, PIN,
+    ),
+    "login page in place of a key": (LOGIN, KEY, False, "ETag"),
+    "redirect loop": (
+        host.status(302, Location=f"/{FILE}"), FILE, True, "redirects",
+    ),
+    "truncated": (host.truncated(RIGHT), KEY, False, "512 bytes read"),
+    "truncated, pinned": (host.truncated(RIGHT), FILE, True, "IncompleteRead"),
+    "hangs before headers": (host.hang, KEY, False, "timed out"),
+    "hangs midway": (host.hang_midway(RIGHT), KEY, False, "timed out"),
+    "drips": (host.drip(RIGHT, 0.2), KEY, False, "bytes came in 2 s"),
+    "announced too large": (
+        host.status(200, Content_Length=10_001), FILE, True, "larger than",
+    ),
+    "too large": (
+        host.good(bytes(20_000), Content_Length=None), FILE, True,
+        "larger than",
+    ),
+    "wrong bytes, pinned": (host.good(WRONG), FILE, True, sha256(WRONG)),
+    "wrong ETag": (host.good(RIGHT, ETag=f'"{"0" * 32}"'), KEY, False, "ETag"),
+    "no length, no digest": (
+        host.good(RIGHT, Content_Length=None, ETag=None), FILE, False,
+        "neither length nor digest",
+    ),
+    "no length, digest of parts": (
+        host.good(RIGHT, Content_Length=None, ETag='"ab-2"'), KEY, False,
+        "neither length nor digest",
+    ),
+    "connection reset": (host.reset, KEY, False, "reset"),
+}  # fmt: skip
+GIVEN = {
+    "key": (host.good(RIGHT), KEY, None),
+    "key in parts": (host.good(RIGHT, ETag='"ab-2"'), KEY, None),
+    "empty key": (host.good(b""), KEY, None),
+    "file": (host.good(RIGHT, ETag=None), FILE, None),
+    "pinned, no length": (
+        host.good(RIGHT, ETag=None, Content_Length=None), FILE, PIN,
+    ),
+    "pinned, redirected": (host.status(302, Location="/right"), FILE, PIN),
+    "pinned by MD5": (
+        host.good(RIGHT), FILE, f"md5:{hashlib.md5(RIGHT).hexdigest()}",
+    ),
+    "pinned without an algorithm": (host.good(RIGHT), FILE, PIN[7:].upper()),
+}  # fmt: skip
+
+
+def table(cases: dict, names: str):
+    return pytest.mark.parametrize(names, cases.values(), ids=cases)
+
+
+@table(GIVEN, "behaviour, name, pinned")
+def test_a_good_answer_is_given_and_kept(
+    origin, cloud, behaviour, name, pinned
+):
+    origin.at[name] = behaviour
+    content = cloud.read(name, pinned)
+    assert content in (RIGHT, b"")
+    assert origin.asked[name] == 1
+    assert Cloud(cloud.root, nowhere, LIMITS).read(name, pinned) == content
+
+
+@table(RECOVERS, "failures")
+def test_what_passes_is_asked_again(origin, cloud, failures):
+    origin.at[KEY] = host.in_turn(*failures, host.good(RIGHT))
+    assert cloud.read(KEY) == RIGHT
+    assert origin.asked[KEY] == len(failures) + 1
+
+
+@table(REFUSED, "behaviour, name, pinned, said")
+def test_a_bad_answer_is_refused_and_leaves_nothing(
+    origin, cloud, behaviour, name, pinned, said
+):
+    origin.at[name] = behaviour
+    began = time.monotonic()
+    with pytest.raises(Refused) as refusal:
+        cloud.read(name, PIN if pinned else None)
+    assert time.monotonic() - began < HANG_S
+    for part in (address(name), said, cloud.way_out):
+        assert part in str(refusal.value)
+    assert objects_in(cloud.root) == set()
+    with pytest.raises(Refused):
+        Cloud(cloud.root, nowhere, LIMITS).read(name)
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [(nowhere, "refused"), ("http://nowhere.invalid/{}".format, "resolve")],
+)
+def test_no_host_is_refused(tmp_path, place, said):
+    with pytest.raises(Refused, match=said) as refusal:
+        Cloud(tmp_path, place, LIMITS).read(KEY)
+    assert address(KEY) in str(refusal.value)
+
+
+def test_wrong_bytes_are_told_by_both_digests(origin, cloud):
+    origin.at[FILE] = host.good(WRONG)
+    with pytest.raises(Refused) as refusal:
+        cloud.read(FILE, PIN)
+    expected, found = re.findall(r"[0-9a-f]{64}", str(refusal.value))
+    assert (expected, found) == (sha256(RIGHT), sha256(WRONG))
+    assert origin.asked[FILE] == 1
+
+
+def test_a_host_is_given_the_time_it_asks_for(origin, cloud):
+    busy = host.status(429, Retry_After=1)
+    origin.at[KEY] = host.in_turn(busy, host.good(RIGHT))
+    began = time.monotonic()
+    assert cloud.read(KEY) == RIGHT
+    assert time.monotonic() - began >= 1
+
+
+def test_an_absent_key_is_asked_for_once(origin, cloud):
+    for _ in range(2):
+        with pytest.raises(Absent):
+            cloud.read(KEY)
+    with pytest.raises(Absent):
+        Cloud(cloud.root, nowhere, LIMITS).read(KEY)
+    assert origin.asked[KEY] == 1
+    assert (cloud.root / "ABSENT").read_text() == f"{KEY}\n"
+
+
+def test_another_address_gives_what_is_pinned(origin, cloud, monkeypatch):
+    monkeypatch.setitem(ALSO_AT, sha256(RIGHT), (origin.url("right"),))
+    origin.at[FILE] = host.status(410)
+    assert cloud.read(FILE, PIN) == RIGHT
+    with pytest.raises(Refused):
+        cloud.read(FILE.replace("a.csv", "b.csv"))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "expected"),
+    [
+        (host.good(RIGHT), True),
+        (host.status(403), False),
+        (host.status(404, host.NO_SUCH_KEY), False),
+        (LOGIN, False),
+    ],
+)
+def test_a_host_answers_if_it_gives_the_object(
+    origin, cloud, behaviour, expected
+):
+    origin.at[KEY] = behaviour
+    assert cloud.answers(KEY) is expected
+
+
+# Names ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("s3://bucket/a/b", "s3/bucket/a/b"),
+        ("https://bucket.s3.us-west-2.amazonaws.com/a/b", "s3/bucket/a/b"),
+        ("https://bucket.s3.amazonaws.com/a%20b", "s3/bucket/a b"),
+        ("https://gin.g-node.org/a/b%25c", "gin.g-node.org/a/b%c"),
+    ],
+)
+def test_an_address_names_one_object(url, name):
+    assert object_name(url) == name
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://gin.g-node.org/a", "file:///etc/passwd", "/etc/passwd",
+        "s3://bucket", "s3://bucket/", "s3://bucket/a/", "s3://bucket//a",
+        "s3://bucket/../a", "s3://../a", "https://../a", "https:///a",
+        "https://host/%2e%2e/a", "https://host/a%2F..%2Fb", "s3://b/a%0Ab",
+        "https://host/a?version=1", "https://host/a#part", "s3://b/a%00",
+    ],
+)  # fmt: skip
+def test_nothing_else_is_an_address(url):
+    with pytest.raises(Refused, match=re.escape(url)):
+        object_name(url)
+
+
+# Keeping -------------------------------------------------------------------
+
+
+def test_what_was_fetched_needs_no_network_again(origin, cloud):
+    objects = {KEY: RIGHT, FILE: WRONG}
+    for name, content in objects.items():
+        origin.at[name] = host.good(content)
+        cloud.read(name)
+    later = Cloud(cloud.root, nowhere, LIMITS)
+    assert {name: later.read(name) for name in objects} == objects
+    assert passes_sha256sum(cloud.root)
+    assert objects_in(cloud.root) == set(objects)
+
+
+def test_a_change_at_the_origin_is_an_error(origin, cloud):
+    origin.at[KEY] = host.good(RIGHT)
+    cloud.read(KEY)
+    (cloud.root / KEY).unlink()
+    origin.at[KEY] = host.good(WRONG)
+    with pytest.raises(Refused, match="has changed") as refusal:
+        cloud.read(KEY)
+    for part in (address(KEY), sha256(RIGHT), sha256(WRONG), "delete"):
+        assert part in str(refusal.value)
+    assert objects_in(cloud.root) == set()
+
+
+def test_what_once_was_is_never_absent(origin, cloud):
+    origin.at[KEY] = host.good(RIGHT)
+    cloud.read(KEY)
+    (cloud.root / KEY).unlink()
+    del origin.at[KEY]
+    with pytest.raises(Refused, match="has gone"):
+        cloud.read(KEY)
+
+
+def test_the_index_is_revalidated_once_a_build(origin, cloud):
+    origin.at[INDEX] = host.good(RIGHT)
+    cloud.read(INDEX)
+    origin.at[INDEX] = host.good(WRONG)
+    later = Cloud(cloud.root, origin.url, LIMITS)
+    assert [later.read(INDEX), later.read(INDEX)] == [WRONG, WRONG]
+    assert origin.asked[INDEX] == 2
+    assert passes_sha256sum(cloud.root)
+
+
+@pytest.mark.parametrize("gone", [host.status(404, host.NO_SUCH_KEY), None])
+def test_an_old_index_is_better_than_none(origin, cloud, gone):
+    origin.at[INDEX] = host.good(RIGHT)
+    cloud.read(INDEX)
+    origin.at[INDEX] = gone or host.status(500)
+    later = Cloud(cloud.root, origin.url, LIMITS)
+    assert later.read(INDEX) == RIGHT
+    asked = origin.asked[INDEX]
+    assert later.read(INDEX) == RIGHT
+    assert origin.asked[INDEX] == asked
+
+
+DAMAGE = {
+    "bit flipped": flip_bit,
+    "truncated": lambda path: os.truncate(path, 10),
+    "deleted": Path.unlink,
+}
+
+
+@table(DAMAGE, "damage")
+def test_a_cloud_fetches_again_what_is_damaged(origin, cloud, damage):
+    origin.at[KEY] = host.good(RIGHT)
+    cloud.read(KEY)
+    damage(cloud.root / KEY)
+    assert cloud.read(KEY) == RIGHT
+    assert passes_sha256sum(cloud.root)
+
+
+@table(DAMAGE, "damage")
+def test_a_mirror_refuses_what_is_damaged(tmp_path, damage):
+    mirror = Folder(write_folder(tmp_path, {KEY: RIGHT}, complete=["s3/"]))
+    damage(tmp_path / KEY)
+    with pytest.raises(Refused) as refusal:
+        mirror.read(KEY)
+    with contextlib.suppress(FileNotFoundError):
+        damaged = (tmp_path / KEY).read_bytes()
+        assert sha256(damaged) in str(refusal.value)
+    for part in (address(KEY), sha256(RIGHT), mirror.way_out):
+        assert part in str(refusal.value)
+
+
+def test_a_pin_that_differs_from_what_is_held_is_fetched(origin, cloud):
+    origin.at[FILE] = host.in_turn(host.good(WRONG), host.good(RIGHT))
+    assert cloud.read(FILE) == WRONG
+    assert cloud.read(FILE, PIN) == RIGHT
+    assert passes_sha256sum(cloud.root)
+    assert Cloud(cloud.root, nowhere, LIMITS).read(FILE) == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        ("s3/b/listed", None),
+        ("s3/b/not/listed", NotHeld),
+        ("s3/b/said/absent", Absent),
+        ("s3/b/complete/no", Absent),
+        ("s3/b/complete", NotHeld),
+        ("s3/b/elsewhere", NotHeld),
+    ],
+)
+def test_absent_is_not_the_same_as_not_held(tmp_path, name, outcome):
+    write_folder(
+        tmp_path,
+        {"s3/b/listed": RIGHT},
+        complete=["s3/b/complete/"],
+        absent=["s3/b/said/absent"],
+    )
+    (tmp_path / "s3/b/not").mkdir()
+    (tmp_path / "s3/b/not/listed").write_bytes(RIGHT)
+    with pytest.raises(outcome) if outcome else contextlib.nullcontext():
+        assert Folder(tmp_path).read(name) == RIGHT
+
+
+READ_ALL = """
+import sys
+from atlas_store import Cloud, Limits, sha256
+root, hosts, *names = sys.argv[1:]
+limits = Limits(read=1, tries=2, backoff=0.01)
+cloud = Cloud(root, lambda name: f"{hosts}/{name}", limits)
+print(*[sha256(cloud.read(name)) for name in names])
+"""
+
+
+def test_six_processes_can_share_a_cold_cache(origin, tmp_path):
+    names = [f"s3/b/{n}" for n in range(8)]
+    for n, name in enumerate(names):
+        origin.at[name] = host.late(RIGHT + bytes([n]), 0.05)
+    arguments = READ_ALL, tmp_path, origin.root, *names
+    readers = [python(*arguments) for _ in range(6)]
+    expected = " ".join(sha256(RIGHT + bytes([n])) for n in range(8)) + "\n"
+    assert [r.communicate() for r in readers] == [(expected, "")] * 6
+    listed = Folder(tmp_path).sums
+    lines = (tmp_path / "SHA256SUMS").read_text().splitlines()
+    assert len(lines) == len(listed) == len(names)
+    assert passes_sha256sum(tmp_path)
+
+
+# Each `fsync` ends a file: the object first, the record of it second.
+KILLED = """
+import os, signal
+syncs = iter(range({n}))
+os.fsync = lambda file: next(syncs, None) is None and os.kill(
+    os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("n", [0, 1], ids=["object", "record"])
+def test_a_kill_while_writing_does_no_harm(origin, cloud, n):
+    origin.at[KEY] = host.good(RIGHT)
+    program = KILLED.format(n=n) + READ_ALL
+    killed = python(program, cloud.root, origin.root, KEY)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    assert ".partial" in objects_in(cloud.root)
+    with pytest.raises(Refused):
+        Cloud(cloud.root, nowhere, LIMITS).read(KEY)
+    assert cloud.read(KEY) == RIGHT
+    assert objects_in(cloud.root) == {KEY}
+    assert passes_sha256sum(cloud.root)
+
+
+def test_a_kill_while_fetching_does_no_harm(origin, cloud):
+    origin.at[KEY] = host.in_turn(host.hang_midway(RIGHT), host.good(RIGHT))
+    killed = python(READ_ALL, cloud.root, origin.root, KEY)
+    while not origin.asked[KEY]:
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate()
+    assert cloud.read(KEY) == RIGHT
+    assert passes_sha256sum(cloud.root)
+
+
+# A limit on the size of files stops a write half-way, as a full disk does.
+FULL = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+"""
+
+
+def test_a_full_disk_is_told_and_does_no_harm(origin, cloud):
+    origin.at[KEY] = host.good(RIGHT)
+    reader = python(FULL + READ_ALL, cloud.root, origin.root, KEY)
+    out, err = reader.communicate()
+    assert (out, reader.returncode) == ("", 1)
+    for part in (address(KEY), str(cloud.root), "room", "ATLAS_CACHE"):
+        assert part in err.splitlines()[-1]
+    assert cloud.read(KEY) == RIGHT
+    assert passes_sha256sum(cloud.root)
+
+
+@pytest.mark.parametrize(
+    "behaviour", [host.good(RIGHT), host.status(404, host.NO_SUCH_KEY)]
+)
+def test_a_cache_that_is_no_folder_is_told(origin, tmp_path, behaviour):
+    origin.at[KEY] = behaviour
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Refused, match="ATLAS_CACHE"):
+        Cloud(tmp_path / "file", origin.url, LIMITS).read(KEY)
+
+
+# The server ----------------------------------------------------------------
+
+
+@pytest.fixture
+def held(tmp_path):
+    """Return a mirror of two objects and one absence."""
+    return write_folder(
+        tmp_path / "mirror",
+        {KEY: RIGHT, FILE: WRONG},
+        absent=["s3/brainglobe/absent"],
+    )
+
+
+@pytest.fixture
+def serve():
+    """Return a function that serves a store until the test ends."""
+    with contextlib.ExitStack() as stack:
+        yield lambda store_of, **options: stack.enter_context(
+            AtlasServer(store_of, **options)
+        )
+
+
+@pytest.fixture
+def server(serve, held):
+    mirror = Folder(held)
+    return serve(lambda name: mirror)
+
+
+def get(server, name, method="GET", **headers) -> requests.Response:
+    path = name.removeprefix("s3") if name[:3] == "s3/" else f"/-/https/{name}"
+    return requests.request(method, server.url + path, headers=headers)
+
+
+@pytest.mark.parametrize("name", [KEY, FILE])
+def test_an_object_is_served_whole(server, held, name):
+    answer = get(server, name)
+    assert answer.content == (held / name).read_bytes()
+    assert answer.headers["ETag"].strip('"') == (
+        hashlib.md5(answer.content).hexdigest()
+    )
+    head = get(server, name, "HEAD")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == "1024"
+
+
+@pytest.mark.parametrize(
+    ("asked", "begin", "end"),
+    [
+        ("0-0", 0, 1), ("2-9", 2, 10), ("1000-", 1000, 1024),
+        ("-24", 1000, 1024), ("1000-9999", 1000, 1024), ("-9999", 0, 1024),
+    ],
+)  # fmt: skip
+def test_a_range_is_served(server, asked, begin, end):
+    answer = get(server, KEY, Range=f"bytes={asked}")
+    assert answer.status_code == 206
+    assert answer.content == RIGHT[begin:end]
+    expected = f"bytes {begin}-{end - 1}/1024"
+    assert answer.headers["Content-Range"] == expected
+
+
+@pytest.mark.parametrize("asked", ["1024-", "2000-3000", "-0", "9-2"])
+def test_a_range_outside_is_416(server, asked):
+    answer = get(server, KEY, Range=f"bytes={asked}")
+    assert answer.status_code == 416
+    assert answer.headers["Content-Range"] == "bytes */1024"
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [
+        ("s3/brainglobe/absent", 404, "NoSuchKey"),
+        ("s3/brainglobe/not/held", 409, "AtlasRefused"),
+        ("s3/brainglobe", 409, "AtlasRefused"),
+    ],
+)
+def test_what_is_not_there_is_told_as_s3_does(server, name, status, code):
+    answer = get(server, name)
+    assert answer.status_code == status
+    assert f"<Code>{code}</Code>" in answer.text
+    assert f"{address(name)}" in answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/brainglobe/../../etc/passwd", "/../etc/passwd", "//etc/passwd",
+        "/brainglobe/%2e%2e/%2e%2e/etc/passwd", "/brainglobe/..%2fetc/passwd",
+        "/-/https/../../etc/passwd", "/-/https/%2e%2e/etc/passwd",
+    ],
+)  # fmt: skip
+def test_no_path_leaves_the_folder(server, path):
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    assert answer.status == 409
+    assert b"root:" not in answer.read()
+    connection.close()
+
+
+S3FS = """
+import s3fs, sys
+files = s3fs.S3FileSystem(anon=True)
+try:
+    print({call})
+except FileNotFoundError:
+    print("missing")
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "printed"),
+    [
+        ("files.exists('brainglobe/absent')", "False"),
+        ("files.info('brainglobe/absent')", "missing"),
+        ("files.cat_file('brainglobe/absent')", "missing"),
+        ("files.ls('brainglobe/whole')", "['brainglobe/whole/key']"),
+        ("files.cat_file('brainglobe/whole/key', start=1, end=3)", r"b'\x01\x02'"),
+        ("files.info('brainglobe/whole/key')['size']", "1024"),
+    ],
+)
+def test_s3fs_takes_the_server_for_s3(serve, tmp_path, call, printed):
+    mirror = Folder(
+        write_folder(
+            tmp_path,
+            {"s3/brainglobe/whole/key": RIGHT},
+            complete=["s3/brainglobe/whole/"],
+            absent=["s3/brainglobe/absent"],
+        )
+    )
+    url = serve(lambda name: mirror).url
+    reader = python(S3FS.format(call=call), env={"AWS_ENDPOINT_URL": url})
+    assert reader.communicate() == (f"{printed}\n", "")
+
+
+def test_a_folder_that_is_not_all_known_is_not_listed(server):
+    query = {"list-type": "2", "prefix": "atlas/a.zarr/"}
+    answer = requests.get(f"{server.url}/brainglobe", params=query)
+    assert answer.status_code == 409
+    assert "cannot be listed" in answer.text
+
+
+def test_what_a_page_reads_is_counted(server):
+    server.turn_to("examples/a.py")
+    get(server, KEY)
+    get(server, KEY, Range="bytes=0-99")
+    get(server, KEY, "HEAD")
+    get(server, FILE)
+    get(server, "s3/brainglobe/absent")
+    get(server, "s3/brainglobe/not/held")
+    query = {"url": address(FILE), "hash": PIN}
+    requests.get(f"{server.url}/-/resolve", params=query)
+    page = requests.post(f"{server.url}/-/page?name=examples%2Fb.py").json()
+    assert page["name"] == "examples/a.py"
+    assert (page["requests"], page["bytes"]) == (6, 1024 + 100 + 1024)
+    assert page["objects"] == {
+        KEY: {"sha256": sha256(RIGHT), "bytes": 1024, "source": "mirror"},
+        FILE: {
+            "sha256": sha256(WRONG),
+            "bytes": 1024,
+            "source": "mirror",
+            "as_pinned": False,
+        },
+    }
+    assert len(page["refused"]) == 1
+    assert (server.page.name, server.page.requests) == ("examples/b.py", 0)
+
+
+def test_a_reader_that_hangs_up_is_no_refusal(serve, tmp_path, capfd):
+    mirror = Folder(write_folder(tmp_path, {KEY: bytes(50_000_000)}))
+    server = serve(lambda name: mirror)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+    connection.request("GET", KEY[2:])
+    connection.getresponse().read(1)
+    connection.close()
+    server.shutdown()
+    server.server_close()
+    assert server.page.refused == []
+    assert capfd.readouterr().err == ""
+
+
+def test_readers_of_one_cold_object_share_a_request(origin, cloud, serve):
+    origin.at[KEY] = host.late(RIGHT, 0.2)
+    server = serve(lambda name: cloud)
+    readers = [start(get, server, KEY) for _ in range(6)]
+    assert [r.result().content for r in readers] == [RIGHT] * 6
+    assert origin.asked[KEY] == 1
+
+
+def test_s3fs_comes_back_for_a_slow_object(origin, cloud, serve):
+    origin.at[KEY] = host.late(RIGHT, 0.25)
+    server = serve(lambda name: cloud, patience=0.1)
+    assert get(server, KEY).status_code == 503
+    call = f"len(files.cat_file({KEY[3:]!r}))"
+    env = {"AWS_ENDPOINT_URL": server.url}
+    reader = python(S3FS.format(call=call), env=env)
+    assert reader.communicate() == ("1024\n", "")
+    assert origin.asked[KEY] == 1
+
+
+def test_pooch_waits_for_a_slow_object(origin, cloud, serve):
+    origin.at[FILE] = host.late(RIGHT, 0.25)
+    server = serve(lambda name: cloud, patience=0.1)
+    query = {"url": address(FILE), "hash": ""}
+    answer = requests.get(f"{server.url}/-/resolve", params=query).json()
+    assert requests.get(answer["url"]).content == RIGHT
+    assert answer["sha256"] == sha256(RIGHT)
+
+
+@pytest.mark.parametrize("real_first", [True, False])
+def test_a_page_does_not_mix_real_and_synthetic(serve, held, real_first):
+    real, synthetic = Folder(held), Folder(held)
+    synthetic.source = "stand-in"
+    server = serve(lambda n: real if (n == KEY) == real_first else synthetic)
+    assert get(server, KEY).status_code == 200
+    refusal = get(server, FILE)
+    assert refusal.status_code == 409
+    assert "do not mix" in refusal.text
+    server.turn_to("another page")
+    assert get(server, FILE).status_code == 200
+
+
+# The launcher and the redirect ---------------------------------------------
+
+TINY = np.arange(64, dtype="u2").reshape(8, 8)
+TINY[4:, 4:] = 0  # This chunk is background, and zarr writes none of it.
+CSV = "gin.g-node.org/data/table.csv"
+READ_ZARR = """
+import zarr
+array = zarr.open_array("s3://brainglobe/tiny.zarr", mode="r", zarr_format=3,
+                        storage_options={"anon": True})
+print(int(array[:].sum()))
+"""
+READ_POOCH = f"""
+import pathlib, pooch
+print(pathlib.Path(pooch.retrieve("https://{CSV}", None)).read_text())
+"""
+CHUNK = "s3/brainglobe/tiny.zarr/c/0/1"
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """Return a mirror of a small array and a table."""
+    array = tmp_path / "mirror" / "s3" / "brainglobe" / "tiny.zarr"
+    zarr.create_array(array, data=TINY, chunks=(4, 4))
+    complete = ["s3/brainglobe/tiny.zarr/"]
+    return write_folder(tmp_path / "mirror", {CSV: b"1,2"}, complete)
+
+
+def launch(source, *command, **variables) -> subprocess.CompletedProcess:
+    """Run a command, or a program's text, as every make target does."""
+    if len(command) == 1:
+        command = [sys.executable, "-W", "error", "-c", *command]
+    launcher = [sys.executable, EXT / "atlas_launch.py"]
+    return run([*launcher, *command], str(source), **variables)
+
+
+@pytest.mark.parametrize(
+    ("program", "printed"),
+    [
+        (READ_ZARR, f"{TINY.sum()}\n"),
+        (READ_POOCH, "1,2\n"),
+        (READ_POOCH.replace("import pathlib", "from pooch import retrieve\n"
+                            "import pathlib")
+         .replace("pooch.retrieve", "retrieve"), "1,2\n"),
+        (f"import importlib.util\nimportlib.util.find_spec('pooch')"
+         f"{READ_POOCH}", "1,2\n"),
+        # A mirror's copy need not be the one that an example pins.
+        (READ_POOCH.replace("None", repr(PIN)), "1,2\n"),
+        (READ_POOCH.replace("None", "None, 'a.csv', None, None"), "1,2\n"),
+    ],
+    ids=[
+        "zarr", "pooch", "from pooch", "looked for", "pinned", "by position",
+    ],
+)  # fmt: skip
+def test_an_unchanged_program_reads_the_mirror(mirror, program, printed):
+    done = launch(mirror, program)
+    assert (done.stdout, done.returncode) == (printed, 0), done.stderr
+    assert done.stderr == "atlas: every object comes from the mirror\n"
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda mirror: flip_bit(mirror / CHUNK), "damaged"),
+        (lambda mirror: (mirror / CHUNK).unlink(), "damaged"),
+        (lambda mirror: (mirror / "COMPLETE").unlink(), "not held"),
+    ],
+    ids=["flipped", "deleted", "not known to be complete"],
+)
+def test_a_chunk_in_doubt_stops_the_program(mirror, harm, said):
+    digest = Folder(mirror).sums[CHUNK]
+    harm(mirror)
+    done = launch(mirror, READ_ZARR)
+    assert done.stdout == ""
+    assert done.returncode == 1
+    message = done.stderr.splitlines()[-1]
+    assert said in message
+    assert Folder.way_out in message
+    if said == "damaged":
+        for part in (address(CHUNK), digest, "found"):
+            assert part in message
+
+
+def test_a_chunk_that_a_complete_array_lacks_is_background(mirror):
+    (mirror / CHUNK).unlink()
+    list_objects(mirror)
+    done = launch(mirror, READ_ZARR)
+    assert done.stdout == f"{TINY.sum() - TINY[:4, 4:].sum()}\n"
+
+
+def test_the_readers_own_cache_stays_empty(mirror, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    done = launch(mirror, READ_POOCH, XDG_CACHE_HOME=str(own))
+    assert done.stdout == "1,2\n"
+    assert list(own.iterdir()) == []
+
+
+WORKERS = f"""
+import multiprocessing
+def read(n):
+    import pooch
+    return open(pooch.retrieve("https://{CSV}", None)).read()
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        print(pool.map(read, range(2)))
+"""
+KERNEL = f"""
+import nbclient, nbformat
+cell = nbformat.v4.new_code_cell({READ_ZARR!r} + {READ_POOCH!r})
+book = nbformat.v4.new_notebook(cells=[cell])
+nbclient.NotebookClient(book).execute()
+print(book.cells[0].outputs[0].text)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "printed"),
+    [(WORKERS, "['1,2', '1,2']\n"), (KERNEL, f"{TINY.sum()}\n1,2\n\n")],
+    ids=["workers", "kernel"],
+)
+def test_children_read_the_mirror_too(mirror, tmp_path, program, printed):
+    (tmp_path / "program.py").write_text(program)
+    done = launch(mirror, sys.executable, tmp_path / "program.py")
+    assert (done.stdout, done.returncode) == (printed, 0), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("ends", "status"),
+    [
+        ("raise SystemExit(7)", 7),
+        ("import os; os.kill(os.getpid(), 9)", 128 + 9),
+    ],
+)
+def test_the_exit_status_is_the_programs_own(mirror, ends, status):
+    done = launch(mirror, ends)
+    assert (done.returncode, done.stdout) == (status, "")
+
+
+def test_to_end_the_launcher_ends_its_command(mirror):
+    program = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    launcher = subprocess.Popen(
+        [sys.executable, EXT / "atlas_launch.py", sys.executable, "-c", program],
+        env=os.environ | {"ATLAS_SOURCE": str(mirror)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    child = int(launcher.stdout.readline())
+    launcher.terminate()
+    assert launcher.wait(HANG_S) == 128 + signal.SIGTERM
+    launcher.stdout.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_a_fetch_that_hangs_does_not_hold_the_launcher(origin, tmp_path):
+    origin.at[KEY] = host.hang
+    program = f"""
+import os, threading, urllib.request
+url = os.environ["ATLAS_SERVER"] + {KEY[2:]!r}
+threading.Thread(target=urllib.request.urlopen, args=[url], daemon=True).start()
+input()
+os._exit(0)
+"""
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path, origin.root, program],
+        env=os.environ | {"PYTHONPATH": str(EXT), "ATLAS_SOURCE": "cloud"},
+        stdin=subprocess.PIPE,
+        text=True,
+    )
+    while not origin.asked[KEY]:
+        time.sleep(0.01)
+    launcher.communicate("\n", timeout=HANG_S)
+    assert launcher.returncode == 0
+
+
+HOLD = """
+import sys, atlas_launch
+from atlas_store import Cloud, Limits
+root, hosts, program = sys.argv[1:]
+make = lambda _: Cloud(root, lambda name: f"{hosts}/{name}", Limits(read=60))
+sys.exit(atlas_launch.main([sys.executable, "-c", program], make))
+"""
+
+
+@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir])
+def test_a_source_that_is_no_mirror_is_told(tmp_path, make):
+    make(tmp_path / "mirrow")
+    done = launch(tmp_path / "mirrow", "print('ran')")
+    assert done.stdout == ""
+    assert done.returncode == 1
+    for part in (str(tmp_path / "mirrow"), "SHA256SUMS", "make mirror"):
+        assert part in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_command_is_told(mirror):
+    done = launch(mirror)
+    assert done.returncode == 2
+    assert "COMMAND" in done.stderr
+
+
+# A project of two examples, whose hosts are the test's own ------------------
+
+# Holds a table of its own, and lets nothing be absent.
+STANDIN = f"""
+VERSION = "tiny"
+def part_of(name):
+    return "table" if name == {CSV!r} else None
+def write_part(part, folder, cache):
+    path = folder / {CSV!r}
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"made up")
+    return []
+"""
+WARNING = "SYNTHETIC DATA"
+
+
+class Project:
+    """Examples in a folder, and the hosts that they read."""
+
+    def __init__(self, root: Path, origin: host.Origin, **examples: str):
+        self.root, self.origin = root, origin
+        self.cache = root / "cache"
+        (root / "examples").mkdir()
+        for name, text in examples.items():
+            self.example(name).write_text(text)
+        (root / "fake").mkdir()
+        (root / "fake" / "atlas_standin.py").write_text(STANDIN)
+
+    def example(self, name: str) -> Path:
+        return self.root / "examples" / f"{name}.py"
+
+    def launch(self, *arguments, source="auto"):
+        """Run the launcher, as if this were its repository."""
+        launcher = [sys.executable, ROOT / "tests" / "origin.py", self.root]
+        return run(
+            [*launcher, self.origin.root, *arguments],
+            source=str(source),
+            PYTHONPATH=str(self.root / "fake"),
+            ATLAS_CACHE=str(self.cache),
+        )
+
+    def run(self, name: str, source="auto"):
+        """Do what `make run` does."""
+        example = f"examples/{name}.py"
+        program = sys.executable, self.example(name)
+        return self.launch("--example", example, *program, source=source)
+
+
+@pytest.fixture
+def project(tmp_path, origin, mirror):
+    """Return a project whose hosts answer with the mirror's objects."""
+    import atlas_launch
+
+    for _, probe in atlas_launch.HOSTS.values():
+        origin.at[probe] = host.good(b"an answer")
+    for name in Folder(mirror).sums:
+        content = (mirror / name).read_bytes()
+        origin.at[name] = host.good(content)
+    root = tmp_path / "project"
+    root.mkdir()
+    both = READ_ZARR + READ_POOCH
+    return Project(root, origin, table=READ_POOCH, both=both)
+
+
+def test_auto_reads_the_cloud_while_it_answers(project):
+    done = project.run("table")
+    assert (done.stdout, done.returncode) == ("1,2\n", 0), done.stderr
+    assert "https://gin.g-node.org comes from the cloud" in done.stderr
+    assert CSV in objects_in(project.cache)
+
+
+def test_auto_needs_no_network_for_what_the_cache_holds(project):
+    first = project.run("both")
+    assert first.returncode == 0, first.stderr
+    project.origin.at.clear()
+    project.origin.asked.clear()
+    second = project.run("both")
+    assert (second.stdout, second.returncode) == (first.stdout, 0)
+    assert second.stderr == first.stderr
+    assert project.origin.asked.keys().isdisjoint(objects_in(project.cache))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda project: (project.cache / CSV).unlink(),
+        lambda project: project.example("table").write_text(f"\n{READ_POOCH}"),
+        lambda project: (project.cache / "pages/table.json").write_text("{"),
+    ],
+    ids=["object deleted", "example changed", "record damaged"],
+)
+def test_auto_warns_of_synthetic_data(project, harm):
+    assert project.run("table").returncode == 0
+    project.origin.at.clear()
+    harm(project)
+    done = project.run("table")
+    assert (done.stdout, done.returncode) == ("made up\n", 0), done.stderr
+    assert WARNING in done.stderr
+    assert sha256(b"made up") not in (project.cache / "SHA256SUMS").read_text()
+
+
+def test_a_page_of_a_real_and_a_synthetic_host_is_refused(project):
+    for name in list(project.origin.at):
+        if name.startswith("gin"):
+            del project.origin.at[name]
+    done = project.run("both")
+    assert done.returncode == 1
+    assert "do not mix" in done.stderr.splitlines()[-1]
+    assert "made up" not in done.stdout
+
+
+def test_a_failed_program_is_not_remembered(project):
+    project.example("table").write_text(READ_POOCH + "raise SystemExit(1)")
+    assert project.run("table").returncode == 1
+    assert not (project.cache / "pages").exists()
+
+
+def test_a_mirror_needs_no_origin(project, tmp_path):
+    copy = tmp_path / "copy"
+    stale = write_folder(copy, {"s3/b/old": b""}, complete=["s3/"])
+    made = project.launch("--mirror", copy)
+    assert made.returncode == 0, made.stderr
+    assert passes_sha256sum(copy)
+    assert not (stale / "COMPLETE").exists()
+    # The background chunk, which the array's reader asked for.
+    absent = (copy / "ABSENT").read_text()
+    assert absent == "s3/brainglobe/tiny.zarr/c/1/1\n"
+    project.origin.at.clear()
+    project.origin.asked.clear()
+    done = project.run("both", source=copy)
+    assert (done.stdout, done.returncode) == (f"{TINY.sum()}\n1,2\n", 0)
+    assert not project.origin.asked
+
+
+def test_a_mirror_is_made_only_of_programs_that_run(project, tmp_path):
+    project.example("table").write_text("raise SystemExit(3)")
+    made = project.launch("--mirror", tmp_path / "copy")
+    assert made.returncode == 3
+    assert not (tmp_path / "copy").exists()
