@@ -155,7 +155,7 @@ if __name__ == "__main__":
     project, hosts, *arguments = sys.argv[1:]
     atlas_launch.ROOT = Path(project)
     atlas_launch.STANDIN = Path(project, "standin")
-    limits = Limits(connect=1, read=1, total=2, tries=2, backoff=0.01)
+    limits = Limits(backoff=0.01)
     sys.exit(
         atlas_launch.main(
             arguments,

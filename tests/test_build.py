@@ -3,9 +3,13 @@
 import os
 import re
 import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 from conftest import ROOT, run
 
 PROGRAM = '''# /// script
@@ -30,6 +34,17 @@ print("the number is", 41 + 1)
 '''
 
 
+INDEX = """
+Home
+====
+
+.. toctree::
+
+   aws_examples/index
+   data
+"""
+
+
 class House:
     """A copy of the repository with one small example."""
 
@@ -44,10 +59,13 @@ class House:
         (root / "examples").mkdir()
         header = (ROOT / "examples/GALLERY_HEADER.rst").read_text()
         (root / "examples/GALLERY_HEADER.rst").write_text(header)
-        index = (
-            "Home\n====\n\n.. toctree::\n\n   aws_examples/index\n   data\n"
-        )
-        (root / "docs/index.rst").write_text(index)
+        for page in (root / "docs").glob("*.rst"):
+            page.unlink()
+        (root / "docs/index.rst").write_text(INDEX)
+        (root / "docs/data.rst").write_text("Data\n====\n")
+        with open(root / "docs/conf.py", "a") as conf:
+            names = ["draw_line", "draw_other", "draw_third"]
+            conf.write(f"\ngallery_order = {names}\n")
         self.example = root / "examples" / "draw_line.py"
         self.example.write_text(PROGRAM)
 
@@ -146,3 +164,59 @@ def test_without_results_nothing_is_run(house):
     assert house.ran("html-noplot") == 0
     assert "the number is 42" not in house.page().read_text()
     assert house.ran("html") == 1
+
+
+READER = PROGRAM.replace("# %%", "import pooch\n\n# %%").replace(
+    "41 + 1",
+    'open(pooch.retrieve("https://gin.g-node.org/a/number", None)).read()',
+)
+CLOUD = """
+import sys
+sys.path.insert(0, "docs/_ext")
+import atlas_launch
+from atlas_store import Cloud
+sys.exit(atlas_launch.main(
+    {words!r}, lambda root: Cloud(root, origin="{origin}/".__add__)
+))
+"""
+
+
+def test_cloud_then_cache_then_mirror_give_the_same_page(house, tmp_path):
+    """What was fetched once serves the next build, and other machines."""
+    house.example.write_text(READER)
+    hosts = tmp_path / "hosts"
+    (hosts / "gin.g-node.org/a").mkdir(parents=True)
+    (hosts / "gin.g-node.org/a/number").write_text("42 from afar")
+    handler = partial(SimpleHTTPRequestHandler, directory=hosts)
+    origin = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=origin.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{origin.server_port}"
+
+    def launch(*words):
+        program = CLOUD.format(words=list(words), origin=address)
+        command = [house.root / ".venv/bin/python", "-c", program]
+        done = run(command, "cloud", house.root)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def told() -> str:
+        text = house.page().read_text()
+        return re.search(r"the number is 42 [\w ]+", text)[0]
+
+    sphinx = [".venv/bin/sphinx-build", "-q", "-n", "-W"]
+    sphinx += ["-d", "docs/_build/doctrees", "docs", "docs/_build/html"]
+    launch(*sphinx)
+    first = told()
+    assert "From: the cloud" in BeautifulSoup(
+        house.page().read_text(), "html.parser"
+    ).select_one(".atlas-card").text.replace("\n", " ")
+    launch("--mirror", str(tmp_path / "copy"))
+    origin.shutdown()
+    origin.server_close()
+    for folder in ("docs/_build", "docs/aws_examples"):
+        shutil.rmtree(house.root / folder)
+    launch(*sphinx)
+    assert told() == first
+    shutil.rmtree(house.root / ".cache")
+    assert house.ran("html", source=str(tmp_path / "copy")) == 1
+    assert told() == first
+    assert "a mirror of the cloud" in house.page().read_text()

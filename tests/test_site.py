@@ -128,7 +128,11 @@ def test_index_card_carries_the_sentence_of_the_page(site):
     index = soup(site / "aws_examples" / "index.html")
     cards = index.select(".sphx-glr-thumbcontainer")
     assert cards
-    assert all(card["tooltip"].strip() for card in cards)
+    for card in cards:
+        page = soup(site / "aws_examples" / card.select_one("a")["href"])
+        sentence = card.select_one(".atlas-answer").text
+        assert page.select_one("h1 ~ p").text == sentence
+        assert card.select_one("a").text in page.select_one("h1").text
 
 
 @pytest.fixture(scope="module")

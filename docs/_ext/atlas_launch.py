@@ -24,6 +24,7 @@ from atlas_server import AtlasServer, Page
 from atlas_store import (
     Cloud,
     Folder,
+    Refused,
     StandIn,
     address,
     sha256,
@@ -47,8 +48,6 @@ HOSTS = {
         "s3/brainglobe/atlas/atlases/last_versions.conf",
     ),
 }
-
-
 # What would send s3fs past AWS_ENDPOINT_URL.
 OVERRIDES = {
     "AWS_ENDPOINT_URL_S3",
@@ -204,13 +203,14 @@ def run(command: list[str], sources: Sources, example: str = "") -> int:
         env = environment(server, sources, pooch)
         with subprocess.Popen(command, env=env) as child:
             # A cancelled job ends the launcher; the command ends with it.
-            signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-            while True:
-                try:
+            before = signal.signal(
+                signal.SIGTERM, lambda *_: child.terminate()
+            )
+            status = None
+            while status is None:
+                with contextlib.suppress(KeyboardInterrupt):
                     status = child.wait()
-                    break
-                except KeyboardInterrupt:
-                    continue
+            signal.signal(signal.SIGTERM, before)
         if status == 0:
             server.turn_to("")
     # As a shell says that a signal ended it.
@@ -244,4 +244,7 @@ def main(argv: list[str], make_cloud: Callable = Cloud) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Refused as problem:
+        sys.exit(f"atlas: {problem}")

@@ -13,7 +13,6 @@ redirect of pooch and for the build:
 
 import concurrent.futures
 import dataclasses
-import functools
 import hashlib
 import http.server
 import json
@@ -93,9 +92,11 @@ class AtlasServer(http.server.ThreadingHTTPServer):
         self._pending: dict[tuple, concurrent.futures.Future] = {}
 
     def __enter__(self):
-        # It looks this often, in seconds, whether it is to end.
-        serve = functools.partial(self.serve_forever, 0.05)
-        threading.Thread(target=serve, daemon=True).start()
+        # So long, in seconds, may `shutdown` have to wait for it.
+        interval = 0.05
+        threading.Thread(
+            target=self.serve_forever, args=(interval,), daemon=True
+        ).start()
         return self
 
     def __exit__(self, *_):
@@ -110,7 +111,10 @@ class AtlasServer(http.server.ThreadingHTTPServer):
         return last
 
     def get(
-        self, name: str, pinned: str | None = None, patience=None
+        self,
+        name: str,
+        pinned: str | None = None,
+        patience: float | None = None,
     ) -> bytes:
         """Return an object's bytes; readers of one object share one fetch."""
         store = self._store_of(name)
@@ -133,6 +137,8 @@ class AtlasServer(http.server.ThreadingHTTPServer):
         read["source"] = store.source
         if pinned:
             read["as_pinned"] = matches(content, pinned)
+        if caveat := store.caveat_of(name):
+            read["caveat"] = caveat
         with self._lock:
             self._refuse_mixture(name, store)
             self.page.objects.setdefault(name, {}).update(read)
@@ -265,8 +271,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _problem(self, status: int, code: str, problem) -> tuple:
         self.server.count(0)
         if status == 409 and self.command == "HEAD":
-            # An answer to HEAD cannot carry a message: let the GET follow.
-            return 200, b""
+            # Its answer cannot carry the message. One byte is promised, so
+            # that the reader asks for it with GET, and is told then.
+            return 200, b"?"
         if self.path.startswith("/-/"):
             return status, str(problem).encode()
         body = (

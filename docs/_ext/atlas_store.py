@@ -143,7 +143,9 @@ def start(call, *arguments) -> concurrent.futures.Future:
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
+    # An empty line in COMPLETE would be a prefix of everything.
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [line for line in lines if line]
 
 
 def _text(lines: Iterable[str]) -> bytes:
@@ -163,6 +165,24 @@ class Folder:
     def __init__(self, root: Path):
         self.root = Path(root)
         self._load()
+        # A row "| `name` s2 | **not the real one**: why. … |" of the table in
+        # a mirror's README tells what it holds in place of the real thing.
+        self._caveats = [
+            (set(re.findall("`(.+?)`", names)), re.findall(r"\bs\d\b", names),
+             re.sub(r"[*`]", "", said).split(". ")[0])
+            for names, said in re.findall(
+                r"(?m)^\| (.+?) \| (\*\*not .+?) \|$",
+                "\n".join(_lines(self.root / "README.md")),
+            )
+        ]  # fmt: skip
+
+    def caveat_of(self, name: str) -> str | None:
+        """Return what the folder says that an object is not, if anything."""
+        parts = set(name.split("/"))
+        for names, levels, said in self._caveats:
+            if names & parts and (not levels or parts & set(levels)):
+                return f"{' '.join(sorted(names))} is {said}"
+        return None
 
     def _load(self) -> None:
         # What is said to be absent is read first and set last: another
@@ -170,7 +190,12 @@ class Folder:
         # absent for a moment.
         absent = set(_lines(self.root / "ABSENT"))
         complete = tuple(_lines(self.root / "COMPLETE"))
-        rows = (s.split(maxsplit=1) for s in _lines(self.root / "SHA256SUMS"))
+        rows = [s.split(maxsplit=1) for s in _lines(self.root / "SHA256SUMS")]
+        if wrong := [row for row in rows if len(row) != 2]:
+            raise Refused(
+                f"{self.root / 'SHA256SUMS'} has a line {wrong[0]} instead of "
+                f"a digest and a name. {self.way_out}"
+            )
         self.sums = {name.removeprefix("*"): digest for digest, name in rows}
         self.absent, self.complete = absent, complete
 

@@ -29,23 +29,29 @@ def reads_of(app: Sphinx, docname: str) -> dict | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def datasets(names: list[str]) -> list[str]:
-    """Name what was read (atlas, version, resolution) from object names."""
+def datasets(reads: dict) -> list[str]:
+    """Name what was read: atlas or component, version, resolution."""
     found = {}
-    for name in names:
-        parts = name.split("/")
-        if match := re.search(r"annotations/(\w+?)_(v\d+)/(.+)", name):
-            atlas, version, file = match.groups()
-            size = re.match(r"(\d+)um", file)
-            entry = found.setdefault(f"{atlas} {version}", set())
-            entry |= {f"{size[1]} µm"} if size else set()
-        elif name.startswith("s3/brainglobe/atlas/") and len(parts) > 5:
-            version = parts[5].replace("_", ".")
-            found.setdefault(f"{parts[4]} {version}", set())
-    return [
+    for name in reads["objects"]:
+        if match := re.search(r"annotations/(\w+?)_(v\d+)/(\d+um)?", name):
+            atlas, version, resolution = match.groups()
+            resolution = resolution and resolution.replace("um", " µm")
+        elif match := re.match(
+            r"(s3/brainglobe/atlas/[\w-]+/([^/]+)/([^/]+)/[^/]+)/?([^/]*)",
+            name,
+        ):
+            group, atlas, version, level = match.groups()
+            resolution = reads["levels"].get(group, {}).get(level)
+        else:
+            continue
+        title = f"{atlas} {version.replace('_', '.')}"
+        found.setdefault(title, set()).update([resolution] * bool(resolution))
+    listed = [
         ", ".join([title, *sorted(details)])
         for title, details in sorted(found.items())
     ]
+    more = len(listed) - 4
+    return [*listed[:4], f"and {more} more"] if more > 1 else listed
 
 
 def card(reads: dict) -> nodes.field_list:
@@ -58,12 +64,15 @@ def card(reads: dict) -> nodes.field_list:
     elif sources == ["mirror"] and copies:
         origin += "; repacked, so that not every digest is the one pinned"
     rows = {
-        "Reads": "; ".join(datasets(list(reads["objects"]))),
+        "Reads": "; ".join(datasets(reads)),
         "From": origin,
         "Moved": f"{len(reads['objects'])} objects, "
         f"{reads['bytes'] / 1e6:.1f} MB, {reads['requests']} requests",
         "Took": f"{reads['seconds']:.1f} s on {reads['date']}",
     }
+    caveats = {o.get("caveat") for o in reads["objects"].values()} - {None}
+    if caveats:
+        rows["But"] = "; ".join(sorted(caveats))
     fields = nodes.field_list(classes=["atlas-card"])
     for name, text in rows.items():
         fields += nodes.field(

@@ -17,7 +17,8 @@ from sphinx_gallery.scrapers import matplotlib_scraper
 _order: list[str] = []
 _started = {}
 
-# Sphinx-Gallery shows a card's sentence only while a mouse is over it.
+# Sphinx-Gallery hides a card's link text, and shows its sentence only while a
+# mouse is over it. Here the link is the title and the sentence stands below.
 CARD = """
 .. raw:: html
 
@@ -32,8 +33,7 @@ CARD = """
 
 .. raw:: html
 
-      <div class="sphx-glr-thumbnail-title">{title}</div>
-      <p class="atlas-answer">{intro}</p>
+      <div class="atlas-answer">{intro}</div>
     </div>
 
 """
@@ -75,6 +75,27 @@ def turn_server_to(name: str) -> dict:
         return json.load(answer)
 
 
+def levels_of(objects: list[str]) -> dict[str, dict[str, str]]:
+    """Return the resolution, in words, of the levels of the arrays read."""
+    found = {}
+    for name in objects:
+        if name.startswith("s3/") and name.endswith(".zarr/zarr.json"):
+            url = f"{os.environ['ATLAS_SERVER']}/{name[3:]}"
+            with urllib.request.urlopen(url) as answer:
+                attributes = json.load(answer)["attributes"]
+            [image] = attributes["ome"]["multiscales"]
+            found[name.removesuffix("/zarr.json")] = {
+                dataset["path"]: " × ".join(
+                    f"{mm * 1000:g}"
+                    for mm in sorted(
+                        set(dataset["coordinateTransformations"][0]["scale"][-3:])
+                    )
+                ) + " µm"
+                for dataset in image["datasets"]
+            }  # fmt: skip
+    return found
+
+
 def generated(gallery_conf: dict, fname: str) -> Path:
     """Return the generated file of an example, without its suffix."""
     source = Path(gallery_conf["src_dir"])
@@ -97,6 +118,7 @@ def page(gallery_conf: dict, fname: str, when: str) -> None:
     else:
         seconds = time.perf_counter() - _started.pop(fname)
         reads = turn_server_to("") | {"seconds": seconds}
+        reads["levels"] = levels_of(reads["objects"])
         reads["date"] = time.strftime("%Y-%m-%d", time.gmtime())
         target.with_suffix(".reads.json").write_text(json.dumps(reads))
 

@@ -42,7 +42,11 @@ def run_notebook(path: Path) -> None:
             cell.source = ROLE.sub(r"\1", cell.source)
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(
-            notebook, timeout=600, resources={"metadata": {"path": folder}}
+            notebook,
+            timeout=600,
+            resources={"metadata": {"path": folder}},
+            # It warns of its port on 127.0.0.1, which lasts for seconds.
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
         ).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
