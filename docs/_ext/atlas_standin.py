@@ -1,4 +1,4 @@
-"""The stand-in: a synthetic mouse brain in the layout of the cloud's objects.
+"""The stand-in: synthetic brains in the layout of the cloud's objects.
 
 A build that reaches neither the network nor a mirror reads this instead. The
 ids, names and colours are the Allen ontology's. The shapes are the formulas
@@ -6,7 +6,9 @@ below, drawn in a mouse brain's proportions, so that a section looks like one;
 no number measured on them says anything about mice. Axes run from anterior
 to posterior, superior to inferior and right to left. The two hemispheres are
 mirror images, nothing is random, and only the coarser levels of the template
-are averaged: every label level is sampled from the one at 25 um.
+are averaged: every label level is sampled from the one at 25 um. The rat is
+this mouse, enlarged and with other names, off the middle of its array and
+wider on the left.
 """
 
 import csv
@@ -21,7 +23,7 @@ import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
 
-VERSION = "1"
+VERSION = "3"
 
 # Shapes --------------------------------------------------------------------
 # Lengths are tenths of a millimetre from the anterior end (a), from the top
@@ -603,6 +605,8 @@ def _grey(cache):
 
 
 def _shape(um):
+    if um == RAT_UM:
+        return RAT_SHAPE
     return 13200 // um, 8000 // um, 11400 // um
 
 
@@ -636,6 +640,68 @@ def _template(cache, um):
     return _sampled(half.astype("uint16"), size, um)
 
 
+# The rat: how many times a mouse it is along a, d, and m to the right and to
+# the left; its first plane and row, and the column where its left begins.
+RAT_UM = 39.0625
+RAT_SHAPE = 1024, 512, 512
+RAT_TIMES = 1.55, 1.5, 1.6, 1.664
+RAT_FROM = 290, 60, 266
+
+
+@remember
+def read_rat():
+    """Rows (id, acronym, name, colour, painted_from) of the rat's table."""
+    path = Path(__file__).with_name("atlas_standin_rat.csv")
+    with path.open(encoding="utf-8") as table:
+        return tuple(csv.DictReader(table))
+
+
+def _rat_ids():
+    """Ids of the rat for each painted row, by its nearest named ancestor."""
+    rows = {row["id"]: row for row in read_structures()}
+    named = {
+        acronym: int(row["id"])
+        for row in read_rat()
+        for acronym in row["painted_from"].split("; ")
+    }
+    ids = [0]
+    for row in rows.values():
+        while row["acronym"] not in named:
+            row = rows[row["parent_id"]]
+        ids.append(named[row["acronym"]])
+    return np.array(ids, "uint32")
+
+
+def _rat(cache, um):
+    """Return a function like `_sampled`'s, for the ids of the rat."""
+    half, _ = _painted(cache)
+    ids = _rat_ids()
+    a, d, m = (
+        um * (np.arange(n) - first + 0.5)
+        for n, first in zip(RAT_SHAPE, RAT_FROM, strict=True)
+    )
+    along, down, right, left = RAT_TIMES
+    places = a / along, d / down, np.where(m < 0, -m / right, m / left)
+    places = [np.floor(place / VOXEL_UM).astype(int) for place in places]
+    outside = [
+        (place < 0) | (place >= n)
+        for place, n in zip(places, HALF, strict=True)
+    ]
+    planes, rows, columns = (
+        np.where(out, 0, place)
+        for out, place in zip(outside, places, strict=True)
+    )
+
+    def voxels(part):
+        found = half[planes[part]][:, rows][:, :, columns]
+        found[outside[0][part]] = 0
+        found[:, outside[1]] = 0
+        found[:, :, outside[2]] = 0
+        return ids[found]
+
+    return voxels
+
+
 def _hemispheres(cache, um):
     planes, rows, columns = _shape(um)
     sides = np.where(np.arange(columns) < round(columns / 2), 2, 1)
@@ -654,7 +720,12 @@ SPACE = "coordinate-spaces/allen-adult-mouse-ccf-space/2015"
 TEMPLATE = "templates/allen-adult-mouse-stpt-template/2015"
 TERMINOLOGY = "terminologies/allen_mouse-terminology/3_0"
 ANNOTATION = "annotation-sets/allen_mouse-annotation/3_0"
+RAT_SPACE = "coordinate-spaces/whs_sd_rat-space/3_0"
+RAT_TEMPLATE = "templates/whs_sd_rat-template/3_0"
+RAT_TERMINOLOGY = "terminologies/whs_sd_rat-terminology/3_0"
+RAT_ANNOTATION = "annotation-sets/whs_sd_rat-annotation/3_0"
 LEVELS_UM = {"s0": 10, "s1": 25, "s2": 50, "s3": 100}
+RAT_LEVELS_UM = {"s0": RAT_UM}
 CUBES = dict.fromkeys(LEVELS_UM, (128, 128, 128))
 # Array group: its place, dtype, chunks of each level, and maker of voxels.
 ARRAYS = {
@@ -665,18 +736,29 @@ ARRAYS = {
     "hemispheres": (
         f"{ANNOTATION}/hemispheres.ome.zarr", "uint8", CUBES, _hemispheres),
     "template": (f"{TEMPLATE}/template.ome.zarr", "uint16", CUBES, _template),
+    "rat_annotations_compressed": (
+        f"{RAT_ANNOTATION}/annotations_compressed.ome.zarr", "uint32",
+        {"s0": (128, 128, 128)}, _rat),
+    "rat_hemispheres": (
+        f"{RAT_ANNOTATION}/hemispheres.ome.zarr", "uint8",
+        {"s0": (128, 128, 128)}, _hemispheres),
 }  # fmt: skip
+
+
+def _levels_um(kind):
+    return RAT_LEVELS_UM if kind.startswith("rat_") else LEVELS_UM
 
 
 def _write_array(store, cache, kind, level, names):
     """Write a level in slabs of one chunk; all-background chunks are not."""
     _, dtype, chunks, make = ARRAYS[kind]
+    um = _levels_um(kind)[level]
     array = zarr.create_array(
-        store, shape=_shape(LEVELS_UM[level]), dtype=dtype,
+        store, shape=_shape(um), dtype=dtype,
         chunks=chunks[level], compressors=ZstdCodec(level=0),
         dimension_names=names, overwrite=True,
     )  # fmt: skip
-    voxels = make(cache, LEVELS_UM[level])
+    voxels = make(cache, um)
     for start in range(0, array.shape[0], array.chunks[0]):
         part = slice(start, start + array.chunks[0])
         array[part] = voxels(part)
@@ -717,15 +799,32 @@ def _write_gin(folder, cache):
             archive.writestr(zipfile.ZipInfo(name), content)
 
 
+TERMINOLOGY_COLUMNS = (
+    "identifier,parent_identifier,annotation_value,name,abbreviation,"
+    "color_hex_triplet,root_identifier_path"
+)
+
+
 def _write_terminology(folder, cache):
     paths = _paths()
     _write_table(
         folder / ATLAS / TERMINOLOGY / "terminology.csv",
-        "identifier,parent_identifier,annotation_value,name,abbreviation,"
-        "color_hex_triplet,root_identifier_path",
+        TERMINOLOGY_COLUMNS,
         [(row["id"], row["parent_id"], row["id"], row["name"], row["acronym"],
           row["colour"], f"[{', '.join(paths[row['id']])}]")
          for row in read_structures()],
+    )  # fmt: skip
+
+
+def _write_rat_terminology(folder, cache):
+    root, *others = read_rat()
+    _write_table(
+        folder / ATLAS / RAT_TERMINOLOGY / "terminology.csv",
+        TERMINOLOGY_COLUMNS,
+        [(row["id"], "" if row is root else root["id"], row["id"],
+          row["name"], row["acronym"], row["colour"],
+          f"[{', '.join(dict.fromkeys((root['id'], row['id'])))}]")
+         for row in (root, *others)],
     )  # fmt: skip
 
 
@@ -735,36 +834,56 @@ def _component(place, **more):
     return {"name": name, "version": version, "location": f"/{place}", **more}
 
 
-def _manifest(um):
-    template, terms = _component(TEMPLATE), _component(TERMINOLOGY)
+def _manifest(atlas, space, template, terms, annotation, **own):
+    template, terms = _component(template), _component(terms)
     return {
-        "name": "allen_mouse",
-        "location": f"/atlases/allen_mouse_{um}um/3_0",
-        "citation": "Wang et al 2020, https://doi.org/10.1016/j.cell.2020.04.007",
-        "atlas_link": "http://www.brain-map.org",
-        "species": "Mus musculus",
-        "symmetric": True,
-        "resolution": [float(um)] * 3,
-        "orientation": "asr",
+        "name": atlas.rpartition("_")[0],
+        "location": f"/atlases/{atlas}/3_0",
         "version": "3.0",
-        "shape": _shape(um),
+        "orientation": "asr",
         "additional_references": [],
-        "coordinate_space": _component(SPACE, template=template),
+        **own,
+        "coordinate_space": _component(space, template=template),
         "terminology": terms,
         "annotation_set": _component(
-            ANNOTATION, template=template, terminology=terms
+            annotation, template=template, terminology=terms
         ),
         "template": template,
     }
 
 
-def _group():
+def _manifests():
+    """Atlas -> its manifest, for each resolution of the mouse and the rat."""
+    manifests = {
+        f"allen_mouse_{um}um": _manifest(
+            f"allen_mouse_{um}um", SPACE, TEMPLATE, TERMINOLOGY, ANNOTATION,
+            citation="Wang et al 2020, "
+            "https://doi.org/10.1016/j.cell.2020.04.007",
+            atlas_link="http://www.brain-map.org", species="Mus musculus",
+            symmetric=True, resolution=[float(um)] * 3, shape=_shape(um),
+        )
+        for um in LEVELS_UM.values()
+    }  # fmt: skip
+    manifests["whs_sd_rat_39um"] = _manifest(
+        "whs_sd_rat_39um", RAT_SPACE, RAT_TEMPLATE, RAT_TERMINOLOGY,
+        RAT_ANNOTATION,
+        citation="Kleven et al 2023, "
+        "https://doi.org/10.1038/s41592-023-02034-3",
+        atlas_link="https://www.nitrc.org/projects/whs-sd-atlas",
+        species="Rattus norvegicus",
+        symmetric=False, resolution=[39.0] * 3, shape=RAT_SHAPE,
+    )  # fmt: skip
+    return manifests
+
+
+def _group(levels_um):
     """OME-Zarr metadata, in mm; the finest level's first voxel is at 0."""
+    first = min(levels_um.values())
     datasets = [
         {"path": level, "coordinateTransformations": [
             {"type": "scale", "scale": [um / 1000] * 3},
-            {"type": "translation", "translation": [(um - 10) / 2000] * 3}]}
-        for level, um in LEVELS_UM.items()
+            {"type": "translation", "translation": [(um - first) / 2000] * 3}]}
+        for level, um in levels_um.items()
     ]  # fmt: skip
     directions = {"z": "anterior-to-posterior", "y": "superior-to-inferior",
                   "x": "right-to-left"}  # fmt: skip
@@ -780,15 +899,18 @@ def _group():
 
 def _metadata():
     """Object name -> text of everything that is neither array nor table."""
-    contents = {f"{SPACE}/manifest.json": _component(
-        SPACE, template=_component(TEMPLATE))}  # fmt: skip
-    for um in LEVELS_UM.values():
-        place = f"atlases/allen_mouse_{um}um/3_0"
-        contents[f"{place}/manifest.json"] = _manifest(um)
-    for place, *_ in ARRAYS.values():
-        contents[f"{place}/zarr.json"] = _group()
+    contents = {
+        f"{space}/manifest.json": _component(
+            space, template=_component(template)
+        )
+        for space, template in ((SPACE, TEMPLATE), (RAT_SPACE, RAT_TEMPLATE))
+    }
+    for atlas, manifest in _manifests().items():
+        contents[f"atlases/{atlas}/3_0/manifest.json"] = manifest
+    for kind, (place, *_) in ARRAYS.items():
+        contents[f"{place}/zarr.json"] = _group(_levels_um(kind))
     texts = {name: json.dumps(c, indent=4) for name, c in contents.items()}
-    versions = [f"allen_mouse_{um}um = 3.0\n" for um in LEVELS_UM.values()]
+    versions = [f"{atlas} = 3.0\n" for atlas in _manifests()]
     texts["atlases/last_versions.conf"] = "".join(["[atlases]\n", *versions])
     return {f"{ATLAS}/{name}": text for name, text in texts.items()}
 
@@ -814,9 +936,12 @@ PARTS = {
     "metadata": (list(_metadata()), _write_metadata),
     "terminology": (
         [f"{ATLAS}/{TERMINOLOGY}/terminology.csv"], _write_terminology),
+    "rat_terminology": (
+        [f"{ATLAS}/{RAT_TERMINOLOGY}/terminology.csv"],
+        _write_rat_terminology),
     **{f"{kind}/{level}": (
         [f"{ATLAS}/{array[0]}/{level}/"], _write_level(kind, level))
-       for kind, array in ARRAYS.items() for level in LEVELS_UM},
+       for kind, array in ARRAYS.items() for level in _levels_um(kind)},
 }  # fmt: skip
 
 

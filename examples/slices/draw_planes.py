@@ -54,12 +54,19 @@ annotation = group[level]
 print(f"level {level}: {annotation.shape} voxels of {scale_mm} mm")
 
 # %%
-# Read the directions and the colours
-# -----------------------------------
-# Each axis says where it leads. The table of structures, the
-# :term:`terminology`, gives every structure a colour; a voxel of 0 is
-# background and stays white.
+# Read the directions
+# -------------------
+# Each axis says where it leads. They will label the figure.
 ends = [axis["orientation"]["value"].split("-to-") for axis in image["axes"]]
+for number, (start, end) in enumerate(ends):
+    print(f"axis {number} runs from {start} to {end}")
+
+# %%
+# Read the colours
+# ----------------
+# The table of structures, the :term:`terminology`, has a colour for each id.
+# A voxel of 0 is background and stays white, and so does ``root``, the tissue
+# that belongs to no smaller structure.
 terminology_csv = pooch.retrieve(
     "https://brainglobe.s3.us-west-2.amazonaws.com/atlas/terminologies/"
     "allen_mouse-terminology/3_0/terminology.csv",
@@ -68,10 +75,8 @@ terminology_csv = pooch.retrieve(
 )
 with open(terminology_csv, newline="", encoding="utf-8") as file:
     rows = {int(row["annotation_value"]): row for row in csv.DictReader(file)}
-colours = {0: (1, 1, 1)}
-colours |= {i: to_rgb(row["color_hex_triplet"]) for i, row in rows.items()}
-for number, (start, end) in enumerate(ends):
-    print(f"axis {number} runs from {start} to {end}")
+colours = {i: to_rgb(row["color_hex_triplet"]) for i, row in rows.items()}
+colours[0] = to_rgb("white")
 
 # %%
 # Choose a point and read its sections
@@ -122,9 +127,8 @@ for ax, (name, (section, down, across)) in zip(
     ax.set_xlabel("{}  ←  mm  →  {}".format(*ends[across]))
     ax.set_ylabel("{1}  ←  mm  →  {0}".format(*ends[down]))
 grid[1, 1].axis("off")
-grid[1, 1].text(
-    0.5, 0.6, f"cross-hairs: {rows[value]['name']}\nbars: 2 mm", ha="center"
-)
+grid[1, 1].text(0.5, 0.6, f"cross-hairs:\n{rows[value]['name']}", ha="center")
+grid[1, 1].text(0.5, 0.4, "bars: 2 mm", ha="center")
 fig.alt = (
     "Three sections of a mouse brain in the atlas's colours, to one scale: "
     "coronal, sagittal and horizontal. Cross-hairs meet in one point of the "
@@ -158,4 +162,5 @@ for pair, (one, other) in pairs.items():
 #
 #    :doc:`/orientation` explains the axes and where their zero is.
 #    :doc:`/aws_examples/slices/outline_structures` draws lines over the
-#    template instead.
+#    template instead, and :doc:`/aws_examples/slices/cut_angle` leaves the
+#    three planes. :doc:`/data` tells whose atlas it is.

@@ -1,0 +1,213 @@
+"""The numbers of the section on slices, found again without its code.
+
+The pages walk the table by parents and count what they drew; here the
+table's paths are followed and the stored arrays are read from the folder.
+"""
+
+import csv
+import json
+import math
+import re
+
+import atlas_launch
+import atlas_standin
+import numpy as np
+import pytest
+import zarr
+from conftest import ROOT, run_example
+
+PLACE = "s3/brainglobe/atlas"
+LABELS = "annotation-sets/allen_mouse-annotation/3_0"
+TABLE = "terminologies/allen_mouse-terminology/3_0/terminology.csv"
+
+
+class Printed:
+    """What a page prints from one source, and that source's own objects."""
+
+    def __init__(self, stem, source, folder, cwd):
+        example = ROOT / "examples" / "slices" / f"{stem}.py"
+        self.text = run_example(example, source, cwd)
+        self._folder = folder / PLACE
+        with (self._folder / TABLE).open(encoding="utf-8") as table:
+            self.rows = list(csv.DictReader(table))
+        self.path_of = {
+            int(row["annotation_value"]): json.loads(
+                row["root_identifier_path"]
+            )
+            for row in self.rows
+        }
+
+    def labels(self, level):
+        """Return the array of a level of the annotation."""
+        path = self._folder / LABELS / "annotations_compressed.ome.zarr"
+        return zarr.open_array(path / level, mode="r")
+
+    def subtree(self, acronym):
+        """Return the ids whose path leads through a structure."""
+        [top] = [
+            int(row["identifier"])
+            for row in self.rows
+            if row["abbreviation"] == acronym
+        ]
+        return {i for i, path in self.path_of.items() if top in path}
+
+    def numbers(self, pattern):
+        """Return the numbers of each match; ``#`` stands for one."""
+        pattern = pattern.replace("#", r"([\d,.]+)")
+        found = re.findall(pattern, self.text)
+        assert found, f"{pattern} is not in {self.text}"
+        return [
+            tuple(float(n.replace(",", "")) for n in match)
+            if isinstance(match, tuple)
+            else float(match.replace(",", ""))
+            for match in found
+        ]
+
+
+@pytest.fixture(params=["standin", "mirror"])
+def printed(request, tmp_path):
+    """Return a function: stem of a page -> what it prints."""
+    if request.param == "mirror":
+        folder = request.getfixturevalue("mirror")
+        source = str(folder)
+    else:
+        folder = atlas_launch.STANDIN / atlas_standin.VERSION
+        source = "standin"
+    return lambda stem: Printed(stem, source, folder, tmp_path)
+
+
+def test_draw_planes(printed):
+    page = printed("draw_planes")
+    labels = page.labels("s2")
+    # 7.5, 2.5 and 3.5 mm, where voxel n reaches from n to n + 1 twentieths
+    # of a millimetre, less 5 um.
+    value = labels[150, 50, 70]
+    [name] = [
+        row["name"]
+        for row in page.rows
+        if int(row["annotation_value"]) == value
+    ]
+    assert f"Voxel [150, 50, 70] is {name}\n" in page.text
+    a, d, m = labels.shape
+    assert page.numbers("# of # voxels differ") == [(0, d), (0, m), (0, a)]
+
+
+def test_outline_structures(printed):
+    page = printed("outline_structures")
+    section = page.labels("s1")[300]
+    hip = page.subtree("HIP")
+    is_hip = np.isin(section, list(hip)).astype(int)
+    n = is_hip.sum()
+    pairs = (is_hip[1:] * is_hip[:-1]).sum()
+    pairs += (is_hip[:, 1:] * is_hip[:, :-1]).sum()
+    unlike = [
+        int(one != other)
+        for lines in (section, section.T)
+        for line in lines.tolist()
+        for one, other in zip([0, *line], [*line, 0], strict=True)
+    ]
+    assert n > 1000
+    # Every voxel has four sides, and neighbours share two of them.
+    assert page.numbers("# lines between structures, # HIP") == [
+        (sum(unlike), 4 * n - 2 * pairs)
+    ]
+    mm2 = round(n * 0.025**2, 4)
+    assert page.numbers("HIP, within the lines: # mm²") == [mm2]
+    assert page.numbers("HIP, # voxels: # mm²") == [(n, mm2)]
+    [named] = re.findall(r"(?m)^HIP, CA.*", page.text)
+    assert len(named.split(", ")) == len(hip)
+
+
+def test_write_names(printed):
+    page = printed("write_names")
+    half = np.pad(page.labels("s1")[300, :, 228:], 2)
+    core = half[2:-2, 2:-2]
+    # Deep enough: everything within two steps belongs to the structure.
+    is_deep = np.ones(core.shape, dtype=bool)
+    for y in range(-2, 3):
+        for x in range(abs(y) - 2, 3 - abs(y)):
+            moved = half[2 + y : 322 + y, 2 + x : 230 + x]
+            is_deep &= moved == core
+    ids = set(np.unique(core).tolist()) - {0}
+    roomy = set(np.unique(core[is_deep]).tolist()) - {0}
+    [(n_names, n_structures)] = page.numbers("# names for # structures")
+    [(n_thin, n_crowded)] = page.numbers("# too thin, # crowded out")
+    assert n_structures == len(ids)
+    assert n_thin == len(ids) - len(roomy)
+    assert n_names + n_crowded == len(roomy)
+    assert n_names > 90
+    assert page.numbers("# of # names are in") == [(n_names, n_names)]
+
+
+def test_colour_structures(printed):
+    page = printed("colour_structures")
+    table = re.findall(
+        r"(?m)^(\S+) +([\d,]+) voxels going up, +([\d,]+) g", page.text
+    )
+    acronyms = {
+        int(row["identifier"]): row["abbreviation"] for row in page.rows
+    }
+    valued = {acronym for acronym, _, _ in table}
+    assert len(valued) == 10
+    nearest = {
+        i: [acronyms[j] for j in path if acronyms[j] in valued][-1:]
+        for i, path in page.path_of.items()
+    }
+    n_voxels = dict.fromkeys(valued, 0)
+    for plane in 110, 132, 170:
+        ids, counts = np.unique(page.labels("s2")[plane], return_counts=True)
+        for i, n in zip(ids.tolist(), counts.tolist(), strict=True):
+            for acronym in nearest.get(i, []):
+                n_voxels[acronym] += n
+    for acronym, *both in table:
+        assert both == [f"{n_voxels[acronym]:,}"] * 2, acronym
+        assert n_voxels[acronym] > 0
+    assert page.numbers("# of # structures have a value") == [
+        (sum(map(bool, nearest.values())), len(page.rows))
+    ]
+
+
+def test_cut_angle(printed):
+    page = printed("cut_angle")
+    labels = page.labels("s2")[:]
+    centre = {}
+    for acronym in "MH", "fr", "IPN":
+        is_inside = np.isin(labels, list(page.subtree(acronym)))
+        n = is_inside.sum()
+        centre[acronym] = [
+            0.02
+            + 0.05 * np.average(np.arange(size), weights=is_inside.sum(others))
+            for size, others in zip(
+                labels.shape, ((1, 2), (0, 2), (0, 1)), strict=True
+            )
+        ]
+        [(found, *where)] = page.numbers(
+            rf"{acronym}: # voxels around \[ *# +# +# *\]"
+        )
+        assert found == n > 500
+        assert where == pytest.approx(centre[acronym], abs=0.0051)
+    a, d, m = centre["MH"]
+    back, down = centre["IPN"][0] - a, centre["IPN"][1] - d
+    tilt = math.atan(back / down)
+    assert page.numbers("tilted by #°") == [round(math.degrees(tilt), 1)]
+
+    tract = page.subtree("fr")
+    n_oblique = 0
+    for step in range(190):
+        along = -3.475 + step * 0.05
+        i = math.floor((a + along * math.sin(tilt) + 0.005) / 0.05)
+        j = math.floor((d + along * math.cos(tilt) + 0.005) / 0.05)
+        if 0 <= i < labels.shape[0] and 0 <= j < labels.shape[1]:
+            for side in range(220):
+                k = math.floor((m - 5.475 + side * 0.05 + 0.005) / 0.05)
+                n_oblique += int(labels[i, j, k]) in tract
+    coronal = max(
+        sum(int(i) in tract for i in plane[plane > 0]) for plane in labels
+    )
+    assert n_oblique > coronal > 0
+    assert page.numbers("fr: # voxels in the cut, # in a coronal") == [
+        (n_oblique, coronal)
+    ]
+    size = labels[0].size
+    assert page.numbers("no tilt: # of # voxels differ") == [(0, size)]
+    assert page.numbers("ids without a name: #") == [0]
