@@ -33,8 +33,8 @@ from matplotlib.colors import to_rgb
 # Read one level whole
 # --------------------
 # An oblique plane meets most :term:`chunks <chunk>`, and the landmarks below
-# ask every voxel for its id. At 50 µm the array takes 38 MB of memory, and far
-# less to fetch.
+# ask every voxel for its id. At 50 µm the whole array is small in memory, and
+# much smaller still to fetch.
 group = zarr.open_group(
     "s3://brainglobe/atlas/annotation-sets/allen_mouse-annotation/3_0/"
     "annotations_compressed.ome.zarr",
