@@ -160,8 +160,10 @@ def test_pages_in_a_browser(site, browser, theme, width):
     page.on("request", lambda request: asked.append(request.url))
     page.on(
         "console",
-        lambda message: message.type in ("error", "warning")
-        and complaints.append(message.text),
+        lambda message: (
+            message.type in ("error", "warning")
+            and complaints.append(message.text)
+        ),
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     paths = [p for p in site.rglob("*.html") if "_static" not in p.parts]
