@@ -79,6 +79,18 @@ def test_card_says_what_was_counted(example, site):
     assert 0 < total <= reads["bytes"] * 1.001 + 1
 
 
+@each_example
+def test_card_says_what_a_mirror_lacks(example, site):
+    card = soup(page_of(example, site)).select_one(".atlas-card").text
+    for read in reads_of(example)["objects"].values():
+        assert read.get("caveat", "") in card
+
+
+def test_the_mirror_s_template_is_not_shown_as_the_real_one(mirror, site):
+    page = site / "aws_examples/slices/outline_structures.html"
+    assert "not the real template" in soup(page).select_one(".atlas-card").text
+
+
 def test_banner_stands_where_synthetic_data_are_shown(site):
     synthetic = {
         str(path.relative_to(GALLERY)).removesuffix(".reads.json"): any(

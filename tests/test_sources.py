@@ -740,3 +740,34 @@ def test_a_page_does_not_mix_real_and_synthetic(serve, held, real_first):
     assert "do not mix" in refusal.text
     server.turn_to("another page")
     assert get(server, FILE).status_code == 200
+
+
+README = """
+| what | real? |
+|---|---|
+| `a.zarr` s1, s2 | **not the real one**: made up. Beware |
+| `table.csv` | real: `b.zarr` |
+| `list.conf` | **not current**: old |
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("s3/b/a.zarr/s1/c", "a.zarr s1 s2 is not the real one: made up"),
+        ("s3/b/a.zarr/s0/c/0", None),
+        ("s3/b/c.zarr/s1/c/0", None),
+        ("host/table.csv", None),
+        ("host/list.conf", "list.conf is not current: old"),
+    ],
+)  # fmt: skip
+def test_a_mirror_s_readme_says_what_is_not_real(tmp_path, name, said):
+    write_folder(tmp_path, {name: b"x"})
+    (tmp_path / "README.md").write_text(README)
+    assert Folder(tmp_path).caveat_of(name) == said
+
+
+def test_a_torn_record_is_named(tmp_path):
+    (tmp_path / "SHA256SUMS").write_text("0123  a/b\nabc\n")
+    with pytest.raises(Refused, match=r"SHA256SUMS has a line .*abc"):
+        Folder(tmp_path)

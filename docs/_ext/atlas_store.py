@@ -181,7 +181,8 @@ class Folder:
         parts = set(name.split("/"))
         for names, levels, said in self._caveats:
             if names & parts and (not levels or parts & set(levels)):
-                return f"{' '.join(sorted(names))} is {said}"
+                what = " ".join([*sorted(names), *levels])
+                return f"{what} is {said}"
         return None
 
     def _load(self) -> None:

@@ -47,7 +47,7 @@ def datasets(reads: dict) -> list[str]:
         title = f"{atlas} {version.replace('_', '.')}"
         found.setdefault(title, set()).update([resolution] * bool(resolution))
     listed = [
-        ", ".join([title, *sorted(details)])
+        ", ".join([title, *sorted(details, key=lambda d: float(d.split()[0]))])
         for title, details in sorted(found.items())
     ]
     more = len(listed) - 4
