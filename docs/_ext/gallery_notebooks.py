@@ -3,6 +3,7 @@
 import re
 import tempfile
 import tomllib
+from operator import attrgetter
 from pathlib import Path
 
 import nbformat
@@ -74,7 +75,10 @@ def run_new_notebooks(app: Sphinx) -> None:
         and not nbformat.read(path, as_version=4).metadata.get("executed")
     ]
     for path in status_iterator(
-        fresh, "running notebooks... ", length=len(fresh), stringify_func=str
+        fresh,
+        "running notebooks... ",
+        length=len(fresh),
+        stringify_func=attrgetter("name"),
     ):
         try:
             run_notebook(path)
