@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 SOURCES = {
@@ -75,12 +76,33 @@ def card(reads: dict) -> nodes.field_list:
         rows["But"] = "; ".join(sorted(caveats))
     fields = nodes.field_list(classes=["atlas-card"])
     for name, text in rows.items():
-        fields += nodes.field(
-            "",
-            nodes.field_name("", name),
-            nodes.field_body("", nodes.paragraph("", text)),
-        )
+        fields += field(name, nodes.Text(text))
+    help_pages = [link(page) for page in ("orientation", "glossary", "data")]
+    fields += field("Help", *help_pages)
     return fields
+
+
+def field(name: str, *words: nodes.Node) -> nodes.field:
+    """Return one row of the card."""
+    line = nodes.paragraph()
+    for word in words:
+        line += [nodes.Text(", "), word] if line.children else word
+    return nodes.field(
+        "", nodes.field_name("", name), nodes.field_body("", line)
+    )
+
+
+def link(page: str) -> addnodes.pending_xref:
+    """Return a link to a page of the site, by its name."""
+    return addnodes.pending_xref(
+        "",
+        nodes.inline("", page),
+        refdomain="std",
+        reftype="doc",
+        reftarget=f"/{page}",
+        refexplicit=True,
+        refwarn=True,
+    )
 
 
 def insert_card(app: Sphinx, doctree: nodes.document) -> None:
