@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+MAKEFLAGS += --no-print-directory
 SPHINXOPTS ?= -n -W -T --keep-going
 BIN := .venv/bin
 LAUNCH := @$(BIN)/python docs/_ext/atlas_launch.py
@@ -18,7 +19,7 @@ html-noplot: .venv/ready  ## Build the site without running new examples
 
 one: .venv/ready  ## Run one example and build: make one PATTERN=explore_atlas
 	$(call need,PATTERN,one PATTERN=explore_atlas)
-	$(LAUNCH) $(SPHINX) -b html -D sphinx_gallery_conf.filename_pattern=$(PATTERN) docs docs/_build/html
+	$(LAUNCH) $(SPHINX) -b html -D suppress_warnings=image.not_readable -D sphinx_gallery_conf.filename_pattern=$(PATTERN) docs docs/_build/html
 
 run: .venv/ready  ## Run one program: make run EXAMPLE=examples/explore_atlas.py
 	$(call need,EXAMPLE,run EXAMPLE=examples/explore_atlas.py)

@@ -30,6 +30,7 @@ gallery_order = [
     *("search_terminology", "walk_hierarchy", "coarsen_annotation"),
     *("draw_planes", "outline_structures", "write_names"),
     *("colour_structures", "cut_angle"),
+    *("convert_coordinates", "assign_points", "follow_probe"),
 ]
 sphinx_gallery_conf = {
     "examples_dirs": ["../examples"],
@@ -37,7 +38,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "subsection_order": [
         f"../examples/{section}"
-        for section in ("atlases", "structures", "slices")
+        for section in ("atlases", "structures", "slices", "coordinates")
     ],
     "within_subsection_order": "gallery_hooks.LearningOrder",
     "capture_repr": (),
