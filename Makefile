@@ -1,6 +1,5 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-MAKEFLAGS += --no-print-directory
 SPHINXOPTS ?= -n -W -T --keep-going
 BIN := .venv/bin
 LAUNCH := @$(BIN)/python docs/_ext/atlas_launch.py

@@ -21,6 +21,8 @@ if SOURCE not in ("auto", "cloud", "standin"):
     SOURCE = str(Path(SOURCE).resolve())
 
 
+# `make test` would make a make that it calls tell of its directories.
+ENVIRONMENT = {n: v for n, v in os.environ.items() if "MAKE" not in n}
 _printed: dict[tuple[Path, str], str] = {}
 
 
@@ -31,7 +33,7 @@ def run(
     return subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
-        env=os.environ | {"ATLAS_SOURCE": source} | variables,
+        env=ENVIRONMENT | {"ATLAS_SOURCE": source} | variables,
         capture_output=True,
         text=True,
     )
