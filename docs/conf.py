@@ -30,6 +30,8 @@ gallery_order = [
     *("search_terminology", "walk_hierarchy", "coarsen_annotation"),
     *("draw_planes", "outline_structures", "write_names"),
     *("colour_structures", "cut_angle"),
+    *("measure_structures", "compare_resolutions"),
+    *("compare_hemispheres", "describe_shape"),
     *("convert_coordinates", "assign_points", "follow_probe"),
 ]
 sphinx_gallery_conf = {
@@ -38,7 +40,10 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "subsection_order": [
         f"../examples/{section}"
-        for section in ("atlases", "structures", "slices", "coordinates")
+        for section in (
+            *("atlases", "structures", "slices"),
+            *("volumes", "coordinates"),
+        )
     ],
     "within_subsection_order": "gallery_hooks.LearningOrder",
     "capture_repr": (),

@@ -349,7 +349,7 @@ def test_every_file_belongs_to_the_part_that_wrote_it(made):
         f"{COMPRESSED}/s4/zarr.json",
         f"{COMPRESSED}/s",
         f"{LABELS}/annotations.ome.zarr/zarr.json",
-        f"{ATLAS}/atlases/whs_sd_rat_39um/3_0/manifest.json",
+        f"{ATLAS}/atlases/whs_sd_rat_39um/3_1/manifest.json",
         "s3/elsewhere/atlas/atlases/last_versions.conf",
         "",
     ],
@@ -361,3 +361,84 @@ def test_what_it_lacks_has_no_part(name):
 def test_an_absent_chunk_belongs_to_its_array():
     name = f"{COMPRESSED}/s0/c/0/0/0"
     assert atlas_standin.part_of(name) == "annotations_compressed/s0"
+
+
+# The rat ------------------------------------------------------------------
+
+RAT_LABELS = f"{ATLAS}/annotation-sets/whs_sd_rat-annotation/3_0"
+
+
+@pytest.fixture(scope="module")
+def rat(made, tmp_path_factory):
+    """Folder of the rat's parts, and its annotation."""
+    folder = tmp_path_factory.mktemp("rat")
+    for part in (
+        "metadata", "rat_terminology", "rat_annotations_compressed/s0",
+        "rat_hemispheres/s0",
+    ):  # fmt: skip
+        for own in atlas_standin.write_part(part, folder, made[1]):
+            assert (folder / own).exists()
+            assert atlas_standin.part_of(own) == part
+    place = folder / RAT_LABELS / "annotations_compressed.ome.zarr"
+    return folder, zarr.open_array(place / "s0", mode="r")
+
+
+def test_rat_has_the_published_layout(rat):
+    folder, labels = rat
+    sides = zarr.open_array(
+        folder / RAT_LABELS / "hemispheres.ome.zarr/s0", mode="r"
+    )
+    for array, dtype in (labels, "uint32"), (sides, "uint8"):
+        assert array.shape == (1024, 512, 512)
+        assert array.chunks == (128, 128, 128)
+        assert array.dtype == dtype
+    assert (sides[500, 250, :256] == 2).all()
+    assert (sides[500, 250, 256:] == 1).all()
+    group = zarr.open_group(
+        folder / RAT_LABELS / "annotations_compressed.ome.zarr", mode="r"
+    )
+    [[level]] = [i["datasets"] for i in group.attrs["ome"]["multiscales"]]
+    steps = {
+        s["type"]: s[s["type"]] for s in level["coordinateTransformations"]
+    }
+    assert level["path"] == "s0"
+    assert steps == {"scale": [0.0390625] * 3, "translation": [0.0] * 3}
+
+
+def test_rat_manifest_names_its_parts(rat):
+    folder, labels = rat
+    place = folder / ATLAS / "atlases/whs_sd_rat_39um/3_0/manifest.json"
+    manifest = json.loads(place.read_text())
+    assert manifest["symmetric"] is False
+    assert manifest["resolution"] == [39.0] * 3
+    assert manifest["shape"] == list(labels.shape)
+    for part in "annotation_set", "terminology":
+        assert (folder / ATLAS / manifest[part]["location"][1:]).is_dir()
+    versions = (folder / ATLAS / "atlases/last_versions.conf").read_text()
+    assert "whs_sd_rat_39um = 3.0\n" in versions
+
+
+def test_rat_table_is_flat_and_holds_every_label(rat):
+    folder, labels = rat
+    name = "terminologies/whs_sd_rat-terminology/3_0/terminology.csv"
+    text = (folder / ATLAS / name).read_text(encoding="utf-8")
+    root, *rows = csv.DictReader(io.StringIO(text))
+    assert (root["identifier"], root["parent_identifier"]) == ("10000", "")
+    assert len(rows) > 36
+    assert {row["parent_identifier"] for row in rows} == {"10000"}
+    found = np.unique(labels[::4, ::4, ::4]).tolist()
+    values = {int(row["annotation_value"]) for row in rows}
+    assert set(found) <= values | {0}
+    assert len(found) > 80
+
+
+def test_rat_is_off_the_middle_and_wider_on_the_left(rat):
+    _, labels = rat
+    tissue = labels[256:768:16] > 0
+    right, left = tissue[..., :266].sum(), tissue[..., 266:].sum()
+    assert left / right == pytest.approx(1.04, rel=0.005)
+    # Its two sides differ by their width alone: 26 voxels are 27.
+    columns = np.arange(512)
+    mirrored = np.floor(266 - (columns + 0.5 - 266) / 1.04).astype(int)
+    unlike = labels[500][:, 266:500] != labels[500][:, mirrored[266:500]]
+    assert unlike.mean() < 0.02

@@ -1,0 +1,282 @@
+"""The numbers of the section on volumes, found again without its code.
+
+The pages count by chunks and climb parents; here whole arrays are read from
+the folder and the table's paths are followed.
+"""
+
+import csv
+import json
+import re
+import sys
+from statistics import median
+
+import atlas_launch
+import atlas_standin
+import numpy as np
+import pytest
+import zarr
+from conftest import ROOT, run, run_example
+from scipy import ndimage
+
+PAGES = ROOT / "examples" / "volumes"
+SETS = "s3/brainglobe/atlas/annotation-sets"
+MOUSE, RAT = (
+    f"{SETS}/allen_mouse-annotation/3_0",
+    f"{SETS}/whs_sd_rat-annotation/3_0",
+)
+TABLE = (
+    "s3/brainglobe/atlas/terminologies/allen_mouse-terminology/3_0/"
+    "terminology.csv"
+)
+
+
+class Printed:
+    """What a page prints from one source, and that source's own objects."""
+
+    def __init__(self, stem, source, folder, cwd):
+        self.text = run_example(PAGES / f"{stem}.py", source, cwd)
+        self._folder = folder
+
+    def array(self, name, level):
+        """Return an array of the folder."""
+        return zarr.open_array(self._folder / name / level, mode="r")
+
+    def labels(self, level, animal=MOUSE):
+        """Return the array of a level of an annotation."""
+        return self.array(f"{animal}/annotations_compressed.ome.zarr", level)
+
+    def subtree(self, acronym):
+        """Return the values of a structure and all below, by the paths."""
+        with (self._folder / TABLE).open(encoding="utf-8") as table:
+            rows = list(csv.DictReader(table))
+        [top] = [
+            int(r["identifier"]) for r in rows if r["abbreviation"] == acronym
+        ]
+        return [
+            int(row["annotation_value"])
+            for row in rows
+            if top in json.loads(row["root_identifier_path"])
+        ]
+
+    def numbers(self, pattern):
+        """Return the numbers at each # of a line, without their commas."""
+        number = r"\s*(-?[\d,]+(?:\.\d+)?)"
+        pattern = (
+            re.escape(pattern).replace(r"\#", number).replace(r"\ ", r"\s*")
+        )
+        found = re.search(pattern, self.text)
+        assert found, f"{pattern} in\n{self.text}"
+        return [float(n.replace(",", "")) for n in found.groups()]
+
+
+@pytest.fixture(params=["standin", "mirror"])
+def printed(request, tmp_path):
+    """Return a function: stem of a page -> what it prints."""
+    if request.param == "mirror":
+        folder = request.getfixturevalue("mirror")
+        source = str(folder)
+    else:
+        folder = atlas_launch.STANDIN / atlas_standin.VERSION
+        source = "standin"
+    return lambda stem: Printed(stem, source, folder, tmp_path)
+
+
+def faces_of(mask):
+    """Return how many sides a structure shows to other voxels."""
+    padded = np.pad(mask, 1)
+    return sum(
+        np.count_nonzero(padded ^ np.roll(padded, 1, axis))
+        for axis in range(3)
+    )
+
+
+def test_measure_structures(printed):
+    page = printed("measure_structures")
+    labels = page.labels("s1")[:]
+    ids = np.unique(labels)
+    counts = np.zeros(len(ids), dtype=int)
+    for plane in labels:
+        counts += np.bincount(
+            np.searchsorted(ids, plane.ravel()), minlength=len(ids)
+        )
+    n_of = dict(zip(ids.tolist(), counts.tolist(), strict=True))
+    for acronym in (
+        "Isocortex",
+        "OLF",
+        "TH",
+        "HY",
+        "CB",
+        "fiber tracts",
+        "root",
+    ):
+        n = sum(n_of.get(i, 0) for i in page.subtree(acronym))
+        assert page.numbers(f"\n{acronym} # voxels # mm³") == [
+            n,
+            pytest.approx(n / 64_000, abs=0.0006),
+        ]
+    tissue = np.count_nonzero(labels)
+    assert page.numbers("\nroot # + without a row # voxels") == [tissue, 0]
+    assert page.numbers("not zero: # voxels") == [tissue]
+    assert page.numbers("# ids in # voxels") == [len(ids) - 1, tissue]
+    assert (
+        "Without a voxel: Retrosplenial area, dorsal part, layer 4\n"
+        in page.text
+    )
+
+
+def test_measure_structures_of_the_generator(tmp_path):
+    folder = atlas_launch.STANDIN / atlas_standin.VERSION
+    page = Printed("measure_structures", "standin", folder, tmp_path)
+    counts = atlas_standin.voxel_counts(folder / ".work")
+    for acronym in "STR", "PAL", "MB", "P", "MY", "VS", "HPF", "CTXsp":
+        n = sum(counts.get(i, 0) for i in page.subtree(acronym))
+        assert page.numbers(f"\n{acronym} # voxels")[0] == n > 0
+
+
+def test_compare_resolutions(printed):
+    page = printed("compare_resolutions")
+    rsp = page.subtree("RSP")
+    n = {}
+    for um, level in (50, "s2"), (100, "s3"):
+        is_rsp = np.isin(page.labels(level)[:], rsp)
+        n[um], error = page.numbers(f"\n{um} µm: # ± # voxels")
+        assert n[um] == is_rsp.sum()
+        assert error == pytest.approx(faces_of(is_rsp) ** 0.5 / 2, abs=1)
+    fine, mm3 = page.numbers("\n25 µm: # voxels = # mm³")
+    assert fine == np.isin(page.labels("s1")[:], rsp).sum()
+    assert mm3 == pytest.approx(fine / 64_000, abs=0.0006)
+    assert page.numbers("eight samples at 50 µm: #")[0] == pytest.approx(
+        fine / 8, abs=1
+    )
+    # The volumes agree within what the page calls a prudent margin.
+    for um in n:
+        error = page.numbers(f"\n{um} µm: # ± # voxels")[1]
+        assert abs(n[um] - fine * (25 / um) ** 3) < 2 * error
+    # What compare_hemispheres builds on: an error of twice the cube root.
+    for um in 50, 100:
+        [mm3] = page.numbers(
+            f"\n {um} µm: # mm³;" if um == 50 else f"\n{um} µm: # mm³;"
+        )
+        assert 0.05 * (mm3 / (um / 1000) ** 3) ** (2 / 3) == pytest.approx(
+            2, rel=0.15
+        )
+
+
+def test_compare_resolutions_of_the_real_atlas(mirror, tmp_path):
+    page = Printed("compare_resolutions", str(mirror), mirror, tmp_path)
+    assert page.numbers("\n25 µm: # voxels") == [672_063]
+    assert page.numbers("\n50 µm: # ±") == [83_858]
+    assert page.numbers("\n100 µm: # ±") == [10_456]
+    lost = re.findall(r"(?m)^ *(\d+) µm: no (.*)", page.text)
+    assert lost == [
+        ("25", "RSPd4"),
+        ("50", "RSPd4 tspd c"),
+        ("100", "RSPd4 tspd c"),
+    ]
+
+
+def test_compare_hemispheres(printed):
+    page = printed("compare_hemispheres")
+    for animal, place, level in ("mouse", MOUSE, "s2"), ("rat", RAT, "s0"):
+        labels = page.labels(level, place)
+        hemispheres = page.array(f"{place}/hemispheres.ome.zarr", level)
+        width_mm = 0.05 if animal == "mouse" else 0.0390625
+        found = [
+            page.numbers(
+                f"{animal}, {what}'s middle, # mm from the right:\n"
+                "  left # + right # voxels"
+            )
+            for what in ("array", "brain")
+        ]
+        middle = round(found[1][0] / width_mm)
+        sides, own, middles = (
+            np.zeros(3, dtype=int),
+            np.zeros(2, dtype=int),
+            [],
+        )
+        for start in range(0, labels.shape[0], 128):
+            tissue = labels[start : start + 128] > 0
+            side = hemispheres[start : start + 128]
+            sides += np.bincount(side[tissue], minlength=3)
+            own += tissue[..., middle:].sum(), tissue[..., :middle].sum()
+            for plane in tissue[::8]:
+                columns = np.flatnonzero(plane.any(axis=0))
+                middles += (
+                    [columns[[0, -1]].mean() + 0.5] if columns.size else []
+                )
+        assert found[0][1:] == [sides[1], sides[2]]
+        assert found[1][1:] == own.tolist()
+        assert sides.sum() == own.sum() == np.sum(found[0][1:])
+        assert abs(middle - median(middles)) < 5
+        assert (abs(found[0][0] - found[1][0]) > 0.3) == (animal == "rat")
+        assert f"{animal}: symmetric is {animal == 'mouse'}" in page.text
+        assert (
+            f"{animal}: 2 until column {labels.shape[2] // 2}, then 1"
+            in page.text
+        )
+
+
+def test_describe_shape(printed):
+    page = printed("describe_shape")
+    is_cp = page.labels("s2")[:] == 672
+    parts, n_parts = ndimage.label(is_cp)
+    sizes = np.bincount(parts.ravel())[1:]
+    assert page.numbers("# connected parts") == [n_parts]
+    assert page.numbers("# voxels = # mm³") == [
+        is_cp.sum(),
+        pytest.approx(is_cp.sum() / 8000, abs=0.0006),
+    ]
+    found = re.findall(
+        r"(\d\.\d+) to (\d\.\d+) mm, centroid (\d\.\d+)", page.text
+    )
+    found = np.array(found, dtype=float).reshape(2, 3, 3)
+    for part, numbers in zip(1 + np.argsort(-sizes), found, strict=False):
+        # Voxel n of this level reaches from 0.05 n - 0.005 to 0.05 n + 0.045.
+        box = ndimage.find_objects(parts)[part - 1]
+        ends = np.array([(side.start, side.stop) for side in box])
+        centre = ndimage.center_of_mass(parts == part)
+        expected = np.column_stack(
+            [ends * 0.05 - 0.005, 0.05 * np.array(centre) + 0.02]
+        )
+        np.testing.assert_allclose(numbers, expected, atol=0.00051)
+    [faces] = page.numbers("faces: # mm²")
+    assert faces == pytest.approx(faces_of(is_cp) * 0.05**2, abs=0.006)
+    [mesh], [smooth] = (
+        page.numbers(f"\n{s}mesh: # mm²") for s in ("", "smooth ")
+    )
+    assert faces > mesh > smooth
+    bricks, _, true = page.numbers("radius 1.6 mm: #, #, # of")
+    assert bricks == pytest.approx(1.5, rel=0.01)
+    assert true == pytest.approx(1, rel=0.01)
+
+
+def test_counting_by_chunks_needs_a_tenth_of_the_memory(tmp_path):
+    """The page's count against one structure asked of the whole array."""
+    page = PAGES / "measure_structures.py"
+    opened, counted, *_ = re.split(
+        r"(?m)^# (?:Add parts|Count every).*\n", page.read_text()
+    )
+    programs = {
+        "open": opened,
+        "chunks": opened + counted,
+        "whole": opened + "\nprint(np.isin(annotation[:], [254, 385]).sum())",
+    }
+    peak = {}
+    for name, text in programs.items():
+        program = tmp_path / f"{name}.py"
+        text += "\nimport resource\nuse = resource.getrusage(0)"
+        program.write_text(text + "\nprint(use.ru_maxrss)\n")
+        launch = [
+            sys.executable,
+            ROOT / "docs/_ext/atlas_launch.py",
+            "--example",
+        ]
+        done = run(
+            [*launch, page.relative_to(ROOT), sys.executable, program],
+            "standin",
+        )
+        assert done.returncode == 0, done.stderr
+        peak[name] = int(done.stdout.split()[-1])
+    chunks, whole = (peak[name] - peak["open"] for name in ("chunks", "whole"))
+    assert whole > 300_000  # kB: the array itself
+    assert chunks < whole / 10, peak
