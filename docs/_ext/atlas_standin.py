@@ -23,7 +23,7 @@ import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
 
-VERSION = "3"
+VERSION = "4"
 
 # Shapes --------------------------------------------------------------------
 # Lengths are tenths of a millimetre from the anterior end (a), from the top
@@ -749,16 +749,18 @@ def _levels_um(kind):
     return RAT_LEVELS_UM if kind.startswith("rat_") else LEVELS_UM
 
 
-def _write_array(store, cache, kind, level, names):
-    """Write a level in slabs of one chunk; all-background chunks are not."""
-    _, dtype, chunks, make = ARRAYS[kind]
-    um = _levels_um(kind)[level]
-    array = zarr.create_array(
-        store, shape=_shape(um), dtype=dtype,
+def _create_array(store, kind, level, names=("z", "y", "x")):
+    _, dtype, chunks, _ = ARRAYS[kind]
+    return zarr.create_array(
+        store, shape=_shape(_levels_um(kind)[level]), dtype=dtype,
         chunks=chunks[level], compressors=ZstdCodec(level=0),
         dimension_names=names, overwrite=True,
     )  # fmt: skip
-    voxels = make(cache, um)
+
+
+def _fill(array, cache, kind, level):
+    """Write a level in slabs of one chunk; all-background chunks are not."""
+    voxels = ARRAYS[kind][3](cache, _levels_um(kind)[level])
     for start in range(0, array.shape[0], array.chunks[0]):
         part = slice(start, start + array.chunks[0])
         array[part] = voxels(part)
@@ -791,7 +793,8 @@ def _write_gin(folder, cache):
     )  # fmt: skip
     members = {}
     store = zarr.storage.MemoryStore(members)
-    _write_array(store, cache, "annotations_compressed", "s1", None)
+    array = _create_array(store, "annotations_compressed", "s1", None)
+    _fill(array, cache, "annotations_compressed", "s1")
     with zipfile.ZipFile(folder / GIN / "25um.zarr.zip", "w") as archive:
         for name in sorted(members):
             # ZipInfo has a fixed date: equal voxels give equal bytes.
@@ -915,33 +918,44 @@ def _metadata():
     return {f"{ATLAS}/{name}": text for name, text in texts.items()}
 
 
+def _place(folder, kind, level):
+    return folder / ATLAS / ARRAYS[kind][0] / level
+
+
 def _write_metadata(folder, cache):
     for name, text in _metadata().items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8", newline="")
+    for kind, level in EVERY_LEVEL:
+        _create_array(_place(folder, kind, level), kind, level)
 
 
 def _write_level(kind, level):
     def write(folder, cache):
-        store = folder / ATLAS / ARRAYS[kind][0] / level
-        _write_array(store, cache, kind, level, ("z", "y", "x"))
+        array = _create_array(_place(folder, kind, level), kind, level)
+        _fill(array, cache, kind, level)
 
     return write
 
 
+EVERY_LEVEL = [(kind, level) for kind in ARRAYS for level in _levels_um(kind)]
+# An array can be described without its voxels being made.
+DESCRIPTIONS = [
+    str(_place(Path(), *array) / "zarr.json") for array in EVERY_LEVEL
+]
 # Part: the objects and the prefixes (ending in "/") that it has every key of,
 # and what writes them. More parts are more entries.
 PARTS = {
     "gin": ([f"{GIN}/structures.csv", f"{GIN}/25um.zarr.zip"], _write_gin),
-    "metadata": (list(_metadata()), _write_metadata),
+    "metadata": ([*_metadata(), *DESCRIPTIONS], _write_metadata),
     "terminology": (
         [f"{ATLAS}/{TERMINOLOGY}/terminology.csv"], _write_terminology),
     "rat_terminology": (
         [f"{ATLAS}/{RAT_TERMINOLOGY}/terminology.csv"],
         _write_rat_terminology),
     **{f"{kind}/{level}": (
-        [f"{ATLAS}/{array[0]}/{level}/"], _write_level(kind, level))
-       for kind, array in ARRAYS.items() for level in _levels_um(kind)},
+        [f"{_place(Path(), kind, level)}/"], _write_level(kind, level))
+       for kind, level in EVERY_LEVEL},
 }  # fmt: skip
 
 
