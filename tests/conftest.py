@@ -5,11 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import atlas_launch
+import atlas_standin
 import pytest
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-
+STANDIN = atlas_launch.STANDIN / atlas_standin.VERSION
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 each_example = pytest.mark.parametrize(
     "example", EXAMPLES, ids=lambda path: path.stem
@@ -76,6 +77,15 @@ def mirror() -> Path:
     if SOURCE in ("auto", "cloud", "standin"):
         pytest.skip("no mirror: run with ATLAS_SOURCE=path/to/mirror")
     return Path(SOURCE)
+
+
+@pytest.fixture(params=["standin", "mirror"])
+def source(request) -> tuple[str, Path]:
+    """Return each source to read from, and the folder of its objects."""
+    if request.param == "standin":
+        return "standin", STANDIN
+    root = request.getfixturevalue("mirror")
+    return str(root), root
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,7 @@ What is expected is read from the files with ``grep``-like expressions and
 import json
 import re
 import subprocess
-from pathlib import Path
 
-import atlas_launch
-import atlas_standin
-import pytest
 import zarr
 from conftest import ROOT, run_example
 from folders import write_folder
@@ -20,16 +16,6 @@ PAGES = ROOT / "examples" / "atlases"
 ATLAS = "s3/brainglobe/atlas/"
 LABELS = ATLAS + "annotation-sets/allen_mouse-annotation/3_0/"
 LABELS += "annotations_compressed.ome.zarr/"
-STANDIN = atlas_launch.STANDIN / atlas_standin.VERSION
-
-
-@pytest.fixture(params=["standin", "mirror"])
-def source(request) -> tuple[str, Path]:
-    """Return what to read from, and the folder in which it is."""
-    if request.param == "standin":
-        return "standin", STANDIN
-    root = request.getfixturevalue("mirror")
-    return str(root), root
 
 
 def test_every_entry_of_the_index_is_listed(source, tmp_path):

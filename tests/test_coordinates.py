@@ -6,14 +6,12 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-import atlas_launch
-import atlas_standin
 import brainglobe_space
 import numpy as np
 import pytest
 import zarr
 from brainglobe_atlasapi import BrainGlobeAtlas
-from conftest import ROOT, run_example
+from conftest import ROOT, STANDIN, run_example
 
 PAGES = ROOT / "examples" / "coordinates"
 BUCKET = "s3/brainglobe/atlas"
@@ -26,18 +24,15 @@ TERMINOLOGY = (
 )
 
 
-@pytest.fixture(params=["standin", "mirror"])
-def place(request) -> Path:
+@pytest.fixture
+def place(source) -> Path:
     """Return the folder of each source that the pages are run with."""
-    if request.param == "mirror":
-        return request.getfixturevalue("mirror")
-    return atlas_launch.STANDIN / atlas_standin.VERSION
+    return source[1]
 
 
 def printed(page: str, place: Path, cwd: Path) -> str:
     """Return what a page prints."""
-    is_standin = place.parent == atlas_launch.STANDIN
-    source = "standin" if is_standin else str(place)
+    source = "standin" if place == STANDIN else str(place)
     return run_example(PAGES / f"{page}.py", source, cwd)
 
 

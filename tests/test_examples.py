@@ -12,14 +12,21 @@ import re
 import zipfile
 from pathlib import Path
 
-import atlas_launch
 import atlas_standin
 import nbformat
 import numpy as np
 import pytest
 import zarr
 from bs4 import BeautifulSoup
-from conftest import ROOT, SOURCE, each_example, run, run_afresh, run_example
+from conftest import (
+    ROOT,
+    SOURCE,
+    STANDIN,
+    each_example,
+    run,
+    run_afresh,
+    run_example,
+)
 
 EXPLORE = ROOT / "examples" / "explore_atlas.py"
 GIN = "gin.g-node.org/BrainGlobe/atlases-v2/raw/master/annotations/"
@@ -44,9 +51,7 @@ def test_runs_alone_on_the_standin(example, tmp_path):
 
 def test_explore_atlas_agrees_with_the_generator(tmp_path):
     printed = run_example(EXPLORE, "standin", tmp_path)
-    counts = atlas_standin.voxel_counts(
-        atlas_launch.STANDIN / atlas_standin.VERSION / ".work"
-    )
+    counts = atlas_standin.voxel_counts(STANDIN / ".work")
     parents = {
         int(row["id"]): int(row["parent_id"] or 0)
         for row in atlas_standin.read_structures()

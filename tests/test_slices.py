@@ -9,8 +9,6 @@ import json
 import math
 import re
 
-import atlas_launch
-import atlas_standin
 import numpy as np
 import pytest
 import zarr
@@ -64,16 +62,10 @@ class Printed:
         ]
 
 
-@pytest.fixture(params=["standin", "mirror"])
-def printed(request, tmp_path):
+@pytest.fixture
+def printed(source, tmp_path):
     """Return a function: stem of a page -> what it prints."""
-    if request.param == "mirror":
-        folder = request.getfixturevalue("mirror")
-        source = str(folder)
-    else:
-        folder = atlas_launch.STANDIN / atlas_standin.VERSION
-        source = "standin"
-    return lambda stem: Printed(stem, source, folder, tmp_path)
+    return lambda stem: Printed(stem, *source, tmp_path)
 
 
 def test_draw_planes(printed):

@@ -8,12 +8,11 @@ counted once on the real table with awk and struct.pack.
 import re
 from pathlib import Path
 
-import atlas_launch
 import atlas_standin
 import numpy as np
 import pytest
 import zarr
-from conftest import ROOT, run_example
+from conftest import ROOT, STANDIN, run_example
 from folders import write_folder
 
 PAGES = ROOT / "examples" / "structures"
@@ -106,9 +105,8 @@ PAGE_NAMES = sorted(page.stem for page in PAGES.glob("*.py"))
 @pytest.mark.parametrize("page", PAGE_NAMES)
 def test_page_agrees_with_the_standin(page, tmp_path):
     printed = run_example(PAGES / f"{page}.py", "standin", tmp_path)
-    root = atlas_launch.STANDIN / atlas_standin.VERSION
-    assert len(table_in(root)) == len(atlas_standin.read_structures())
-    for line in expected(root, page):
+    assert len(table_in(STANDIN)) == len(atlas_standin.read_structures())
+    for line in expected(STANDIN, page):
         assert line in printed
 
 

@@ -10,12 +10,11 @@ import re
 import sys
 from statistics import median
 
-import atlas_launch
 import atlas_standin
 import numpy as np
 import pytest
 import zarr
-from conftest import ROOT, run, run_example
+from conftest import ROOT, STANDIN, run, run_example
 from scipy import ndimage
 
 PAGES = ROOT / "examples" / "volumes"
@@ -69,16 +68,10 @@ class Printed:
         return [float(n.replace(",", "")) for n in found.groups()]
 
 
-@pytest.fixture(params=["standin", "mirror"])
-def printed(request, tmp_path):
+@pytest.fixture
+def printed(source, tmp_path):
     """Return a function: stem of a page -> what it prints."""
-    if request.param == "mirror":
-        folder = request.getfixturevalue("mirror")
-        source = str(folder)
-    else:
-        folder = atlas_launch.STANDIN / atlas_standin.VERSION
-        source = "standin"
-    return lambda stem: Printed(stem, source, folder, tmp_path)
+    return lambda stem: Printed(stem, *source, tmp_path)
 
 
 def faces_of(mask):
@@ -125,7 +118,7 @@ def test_measure_structures(printed):
 
 
 def test_measure_structures_of_the_generator(tmp_path):
-    folder = atlas_launch.STANDIN / atlas_standin.VERSION
+    folder = STANDIN
     page = Printed("measure_structures", "standin", folder, tmp_path)
     counts = atlas_standin.voxel_counts(folder / ".work")
     for acronym in "STR", "PAL", "MB", "P", "MY", "VS", "HPF", "CTXsp":
