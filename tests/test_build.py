@@ -42,6 +42,8 @@ Home
 
    aws_examples/index
    data
+   glossary
+   orientation
 """
 
 
@@ -62,7 +64,8 @@ class House:
         for page in (root / "docs").glob("*.rst"):
             page.unlink()
         (root / "docs/index.rst").write_text(INDEX)
-        (root / "docs/data.rst").write_text("Data\n====\n")
+        for page in ("data", "glossary", "orientation"):
+            (root / f"docs/{page}.rst").write_text(f"{page}\n===========\n")
         with open(root / "docs/conf.py", "a") as conf:
             names = ["draw_line", "draw_other", "draw_third"]
             conf.write(f"\ngallery_order = {names}\n")
