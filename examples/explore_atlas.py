@@ -16,9 +16,9 @@ Find the retrosplenial area in the Allen mouse atlas, draw it and measure it.
 
 How large is the retrosplenial area (RSP) of the mouse brain? Two files of the
 Allen Mouse Brain Common Coordinate Framework (CCFv3) answer: a table that
-names every structure, and an annotation, a volume whose voxels each hold the
-id of one structure. RSP is scattered over many ids and the volume is large,
-so follow the table's hierarchy, and read the volume one chunk at a time.
+names every :term:`structure`, and an :term:`annotation`, whose :term:`voxels
+<voxel>` each hold the id of one. RSP is scattered over many ids and the volume
+is large, so follow the hierarchy, and read one :term:`chunk` at a time.
 """
 
 import csv
@@ -162,7 +162,7 @@ print("Without a voxel of their own:", ", ".join(empty))
 
 # %%
 # A structure that is divided is drawn by its parts alone. A layer can also be
-# too thin for voxels of this size.
+# too thin for voxels of this size, or may never have been drawn.
 #
 # Check it another way
 # --------------------

@@ -88,6 +88,9 @@ def test_card_says_what_a_mirror_lacks(example, site):
 def test_the_mirror_s_template_is_not_shown_as_the_real_one(mirror, site):
     page = site / "aws_examples/slices/outline_structures.html"
     assert "not the real template" in soup(page).select_one(".atlas-card").text
+    # The mirror says of the rat's labels that they are real.
+    page = site / "aws_examples/volumes/compare_hemispheres.html"
+    assert "not independent" not in soup(page).select_one(".atlas-card").text
 
 
 def test_banner_stands_where_synthetic_data_are_shown(site):

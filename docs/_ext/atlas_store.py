@@ -166,12 +166,13 @@ class Folder:
         self.root = Path(root)
         self._load()
         # A row "| `name` s2 | **not the real one**: why. … |" of the table in
-        # a mirror's README tells what it holds in place of the real thing.
-        self._caveats = [
+        # a mirror's README tells what it holds in place of the real thing;
+        # a row that begins otherwise speaks for its own objects.
+        self._said = [
             (set(re.findall("`(.+?)`", names)), re.findall(r"\bs\d\b", names),
              re.sub(r"[*`]", "", said).split(". ")[0])
             for names, said in re.findall(
-                r"(?m)^\| (.+?) \| (\*\*not .+?) \|$",
+                r"(?m)^\| (.+?) \| (.+?) \|$",
                 "\n".join(_lines(self.root / "README.md")),
             )
         ]  # fmt: skip
@@ -179,11 +180,16 @@ class Folder:
     def caveat_of(self, name: str) -> str | None:
         """Return what the folder says that an object is not, if anything."""
         parts = set(name.split("/"))
-        for names, levels, said in self._caveats:
-            if names & parts and (not levels or parts & set(levels)):
-                what = " ".join([*sorted(names), *levels])
-                return f"{what} is {said}"
-        return None
+        about = [
+            f"{' '.join([*sorted(names), *levels])} is {said}"
+            for names, levels, said in self._said
+            if names & parts and (not levels or parts & set(levels))
+        ]
+        caveats = [line for line in about if " is not " in line]
+        # What describes an array is right even if its voxels are not.
+        if len(caveats) < len(about) or name.endswith("/zarr.json"):
+            return None
+        return caveats[0] if caveats else None
 
     def _load(self) -> None:
         # What is said to be absent is read first and set last: another

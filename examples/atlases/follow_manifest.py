@@ -45,7 +45,7 @@ print(f"version {index['atlases'][atlas]}, folder {version}")
 
 # %%
 # The :term:`manifest` says what the atlas is. Below its versioned address it
-# does not change, so it may be kept.
+# is not meant to change, so it may be kept.
 manifest_json = pooch.retrieve(
     "https://brainglobe.s3.us-west-2.amazonaws.com/atlas/atlases/"
     f"{atlas}/{version}/manifest.json",

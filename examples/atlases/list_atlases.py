@@ -29,9 +29,9 @@ from matplotlib.ticker import LogLocator, NullLocator
 # %%
 # Read the index
 # --------------
-# Everything else in the bucket has its version in its address and never
-# changes. The index is rewritten with every new atlas, so it is read afresh:
-# from a cache such as pooch's it would be out of date for ever.
+# All else in the :term:`bucket` has its version in its address and is not
+# meant to change. The index is rewritten with every new atlas, so it is read
+# afresh: from a cache such as pooch's it would be out of date for ever.
 bucket = s3fs.S3FileSystem(anon=True)
 root = "s3://brainglobe/atlas/atlases"
 index = configparser.ConfigParser()
@@ -49,7 +49,7 @@ for entry in list(versions)[:3]:
 # hyphens and points, and only the last underscore parts them.
 parts = {entry: entry.rpartition("_") for entry in versions}
 n_of = Counter(name for name, _, _ in parts.values())
-print(f"{len(n_of)} atlases; in several resolutions:")
+print(f"{len(n_of)} atlases; those with most resolutions:")
 for name, n in n_of.most_common(5):
     print(f"{name}: {n}")
 

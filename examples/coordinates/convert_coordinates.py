@@ -115,8 +115,8 @@ print(f"{turned.shape} after the turn; {np.sum(ids != new_ids)} ids differ")
 # <https://community.brain-map.org/t/1858>`_ gives one in voxels of 10 µm, with
 # a tilt of 5° and a squeeze in height by 0.9434; `iblatlas
 # <https://docs.internationalbrainlab.org/_autosummary/iblatlas.atlas.html>`_
-# gives another in µm, with the axis from side to side first. Stereotaxic
-# numbers grow forwards, upwards and to the right: hence the minus signs.
+# gives another in µm, first along the axis whose begin it calls left and these
+# metadata right. Stereotaxic numbers grow forwards, upwards and rightwards.
 forum_mm = np.array([540, 44, 570]) * 0.01
 ibl_mm = np.array([5739, 5400, 332])[[1, 2, 0]] / 1000
 print(f"forum - iblatlas: {1000 * (forum_mm - ibl_mm)} µm along our axes")

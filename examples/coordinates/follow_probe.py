@@ -15,7 +15,7 @@ Follow a probe
 Every structure along an electrode's track, with its entry and exit depths.
 
 Which structures does a probe pass, and how deep is each? A straight track is
-given by the point where it enters, two angles and a length. In the annotation
+given by a point above the brain, two angles and a length. In the annotation
 of the Allen mouse atlas the structure can change only where the track leaves
 one voxel for the next. Those crossings are a matter of arithmetic, so that
 nothing needs to be sampled and no thin layer is stepped over.
@@ -154,7 +154,8 @@ pale[:, 1:][section[:, 1:] != section[:, :-1]] *= 0.85
 fig, (face, column) = plt.subplots(
     ncols=2, figsize=(7.2, 4.2), width_ratios=(5, 1), layout="constrained"
 )
-extent_um = sides_um[0], sides_um[-1], heights_um[-1], heights_um[0]
+extent_um = [*sides_um[[0, -1]], *heights_um[[-1, 0]]]
+extent_um = np.add(extent_um, scale_um.min() / 2 * np.array([-1, 1, 1, -1]))
 face.imshow(pale, extent=extent_um, interpolation="nearest")
 tip_um = length_um * direction
 face.plot(entry_um[2] + [0, tip_um[2]], [0, tip_um @ down], "k", linewidth=2)
@@ -176,12 +177,10 @@ fig.alt = (
 plt.show()
 
 # %%
-# Layers appear longer than they are thick, since the track does not cross them
-# at a right angle.
-#
-# The depths are exact for this line in this annotation, whose voxels they
-# cannot surpass. The line is only as good as its registration: a real track
-# bends, and a brain swells and shrinks.
+# Depths below the brain's surface are less by the background on the way to it.
+# All are exact for this line in this annotation, whose voxels they cannot
+# surpass. The line is only as good as its registration: a real track bends,
+# and a brain swells and shrinks.
 #
 # .. seealso::
 #

@@ -154,9 +154,9 @@ print(
 )
 
 # %%
-# The layers of the cortex show why the deepest place is needed, and where it
-# ends: the middle of a name is in its structure, but a long name reaches over
-# the border on both sides.
+# The layers of the cortex show why the deepest place is needed, and its limit:
+# the middle of a name is in its structure, but a long name reaches over the
+# border on both sides.
 #
 # Check the places
 # ----------------

@@ -106,7 +106,8 @@ unknown = set(labels.tolist()) - coarse_of.keys() - {0}
 print(f"{len(unknown)} labels have no row")
 
 # %%
-# A structure too thin for this level is the opposite: a row without a voxel.
+# A structure too thin for this level, or never drawn, is the opposite: a row
+# without a voxel.
 drawn = {i for i in rows if value[i] in labels}
 with_parts = {above for i in drawn for above in lineage[i]}
 lost = [row["abbreviation"] for i, row in rows.items() if i not in with_parts]

@@ -72,9 +72,9 @@ print(f"{len(ids)} structures would share {len(set(as_float))} numbers")
 # %%
 # Search by acronym
 # -----------------
-# An :term:`acronym` is unique within one atlas, so it can be a key. It has to
-# match as a whole, capitals included: ``CM`` is a nucleus of the thalamus and
-# ``cm`` are the cranial nerves.
+# Here every :term:`acronym` is different, so it can be a key; check that of
+# another atlas first. It has to match as a whole, capitals included: ``CM`` is
+# a nucleus of the thalamus and ``cm`` are the cranial nerves.
 by_acronym = {row["abbreviation"]: row for row in rows}
 print(f"{len(by_acronym)} different acronyms")
 for acronym in "RSP", "VISp", "fiber tracts":

@@ -15,8 +15,8 @@ Compare hemispheres: left against right
 The asymmetry of every structure in mouse and rat, and a trap in the rat.
 
 Is a structure larger on the left? The Allen mouse atlas was made symmetric,
-so it shows how much asymmetry voxels alone produce. The Waxholm Space atlas is
-of one rat; the sides that its array draws are not those of the brain.
+so it shows the asymmetry that the choice of voxels produces. The Waxholm Space
+atlas is of one rat; the sides that its array draws are not the brain's.
 """
 
 import csv
@@ -125,16 +125,17 @@ for animal, n in n_voxels.items():
 # the typical shape of :doc:`/aws_examples/volumes/compare_resolutions` has a
 # sampling error of twice the cube root of its voxels.
 percent = {}
-for animal, n in n_voxels.items():
-    both = n.sum(axis=1)
-    for what, middle in middles[animal].items():
-        left, right = n[:, middle:].sum(axis=1), n[:, :middle].sum(axis=1)
+for animal, table in n_voxels.items():
+    both = table.sum(axis=1)
+    for what, m in middles[animal].items():
+        left, right = table[:, m:].sum(axis=1), table[:, :m].sum(axis=1)
         percent[animal, what] = 100 * (left - right) / both
         is_beyond = np.abs(left - right) > 3 * (2 * np.cbrt(both))
-        middle_mm = middle * scale_mm[animal][2]
+        n, n_left = is_beyond.sum(), np.sum(is_beyond & (left > right))
+        middle_mm = m * scale_mm[animal][2]
         print(f"{animal}, {what}'s middle, {middle_mm:.3f} mm from the right:")
         print(f"  left {left.sum():,} + right {right.sum():,} voxels")
-        print(f"  {is_beyond.sum()} of {len(both)} structures beyond 3 errors")
+        print(f"  {n} of {len(both)} beyond 3 errors, {n_left} larger left")
 
 # %%
 # See both
@@ -168,8 +169,8 @@ fig.alt = (
 plt.show()
 
 # %%
-# Dotted is the middle of the array, full that of the brain. What lies beyond
-# the error in the mouse is thin and flat, or in the midline itself.
+# Dotted is the middle of the array, full that of the brain. The mouse's excess
+# leans to one side: a coarse level keeps every n-th voxel, unevenly about it.
 #
 # Check on one section
 # --------------------
@@ -181,9 +182,8 @@ for animal, section in sections.items():
         print(f"{animal}, {what}'s middle: {unlike.mean():.1%} unlike")
 
 # %%
-# Near the midline, a side in the rat's array is not a side of the rat. What
-# remains about its own middle is one animal, drawn by hand, and a brain that
-# lies a little askew; these counts cannot tell them apart.
+# What remains about the rat's own middle is one animal, drawn by hand, and a
+# brain that lies a little askew; these counts cannot tell them apart.
 #
 # .. seealso::
 #

@@ -180,8 +180,8 @@ print(f"eight samples at 50 µm: {np.mean(eight):,.0f} ± {np.std(eight):.0f}")
 
 # %%
 # A spread beyond the stated error is the mark of a sheet, whose borders follow
-# the grid for long stretches. Twice the error is a prudent margin. It tells
-# what voxels do to a border, not whether the border lies where it should.
+# the grid for long stretches: take the spread. For others twice the error is
+# a prudent margin. Neither tells whether a border lies where it should.
 #
 # .. seealso::
 #

@@ -150,7 +150,8 @@ left.pcolormesh(across_mm, down_mm, is_cp[plane][corner], cmap="Blues", vmax=2)
 soft = gaussian(is_cp[plane - 4 : plane + 5].astype(float), sigma=1)[4]
 left.contour(across_mm, down_mm, soft[corner], [0.5], colors="black")
 left.set(title="CP, voxels and smooth border", aspect="equal")
-left.set(xlabel="right  ←  mm  →  left", ylabel="ventral  ←  mm  →  dorsal")
+left.set_xlabel("{}  ←  mm  →  {}".format(*ways[2].split("-to-")))
+left.set_ylabel("{1}  ←  mm  →  {0}".format(*ways[1].split("-to-")))
 left.invert_yaxis()
 for style, column in zip(("s-", "^--", "o:"), range(3), strict=True):
     ratio = [row[column] for row in ratios]

@@ -150,7 +150,8 @@ fig.alt = (
 plt.show()
 
 # %%
-# A white gap under a bar is tissue that belongs to none of its parts.
+# White under a bar that has parts is tissue that belongs to none of them; a
+# bar without parts ends its branch.
 #
 # Check the total
 # ---------------
