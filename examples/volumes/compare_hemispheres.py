@@ -170,7 +170,7 @@ plt.show()
 
 # %%
 # Dotted is the middle of the array, full that of the brain. The mouse's excess
-# leans to one side: a coarse level keeps every n-th voxel, unevenly about it.
+# leans to one side: a coarse level keeps every n-th voxel, off the midline.
 #
 # Check on one section
 # --------------------
