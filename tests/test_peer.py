@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from brainglobe_atlasapi import BrainGlobeAtlas
 from conftest import ROOT, run_example
 
 VOLUMES = ROOT / "examples" / "volumes"
@@ -13,7 +14,6 @@ VOLUMES = ROOT / "examples" / "volumes"
 @pytest.fixture(scope="session")
 def peer(mirror, tmp_path_factory):
     """Return a function: resolution in µm -> the atlas, read by the peer."""
-    api = pytest.importorskip("brainglobe_atlasapi")
     folder = tmp_path_factory.mktemp("peer")
 
     def unread(path, names):
@@ -26,7 +26,7 @@ def peer(mirror, tmp_path_factory):
         folder / "brainglobe-atlasapi",
         ignore=unread,
     )
-    return lambda um: api.BrainGlobeAtlas(
+    return lambda um: BrainGlobeAtlas(
         f"allen_mouse_{um}um", brainglobe_dir=folder, check_latest=False
     )
 

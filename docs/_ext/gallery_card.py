@@ -18,8 +18,8 @@ SOURCES = {
     "stand-in": "the stand-in: synthetic data",
 }
 BANNER = (
-    "<strong>Synthetic data.</strong> This build had neither network nor "
-    "mirror: the brain shown is made up, and so are its numbers. "
+    "<strong>Synthetic data.</strong> The real atlas was not read: the "
+    "brain shown is made up, and so are its numbers. "
     '<a href="{link}">How to get the real thing</a>'
 )
 
