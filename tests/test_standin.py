@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+import struct
 
 import atlas_standin
+import DracoPy
 import numpy as np
 import pytest
+import trimesh
 import zarr
 
 GIN = (
@@ -27,7 +30,20 @@ SHAPES = {
     "s2": (264, 160, 228),
     "s3": (132, 80, 114),
 }
-MADE = (
+PRECOMPUTED = f"{LABELS}/annotations.precomputed"
+MASKS = f"{LABELS}/annotations.ome.zarr"
+
+
+def parts_of(*names):
+    """Parts of these names, and all slabs of the levels among them."""
+    return [
+        part
+        for part in atlas_standin.PARTS
+        if part in names or part.rpartition("/")[0] in names
+    ]
+
+
+MADE = parts_of(
     "gin", "metadata", "terminology",
     "annotations_compressed/s1", "annotations_compressed/s2",
     "annotations_compressed/s3", "hemispheres/s2", "hemispheres/s3",
@@ -330,15 +346,10 @@ def test_every_file_belongs_to_the_part_that_wrote_it(made):
     ]
     assert written
     for name in written:
-        part = atlas_standin.part_of(name)
-        assert part in MADE
-        assert any(
-            name == own or (own.endswith("/") and name.startswith(own))
-            for own in held[part]
-        )
+        assert atlas_standin.part_of(name) in MADE
     for part, names in held.items():
         for own in names:
-            assert (folder / own).exists()
+            assert own.endswith("/")
             assert atlas_standin.part_of(own) == part
 
 
@@ -348,7 +359,8 @@ def test_every_file_belongs_to_the_part_that_wrote_it(made):
         f"{GIN}/10um.zarr.zip",
         f"{COMPRESSED}/s4/zarr.json",
         f"{COMPRESSED}/s",
-        f"{LABELS}/annotations.ome.zarr/zarr.json",
+        f"{MASKS}/s2/c/643/0/0/0",
+        f"{PRECOMPUTED}/50000_50000_50000/0-228_0-160_0-64",
         f"{ATLAS}/atlases/whs_sd_rat_39um/3_1/manifest.json",
         "s3/elsewhere/atlas/atlases/last_versions.conf",
         "",
@@ -360,7 +372,105 @@ def test_what_it_lacks_has_no_part(name):
 
 def test_an_absent_chunk_belongs_to_its_array():
     name = f"{COMPRESSED}/s0/c/0/0/0"
-    assert atlas_standin.part_of(name) == "annotations_compressed/s0"
+    assert atlas_standin.part_of(name) == "annotations_compressed/s0/0"
+
+
+# Masks and surfaces --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def values(made):
+    place = made[0] / MASKS / "annotation_values"
+    return zarr.open_array(place, mode="r")[:].tolist()
+
+
+def test_masks_stand_in_post_order(values, terms):
+    parents = parents_of(terms)
+    assert sorted(values) == sorted(parents)
+    for n, structure_id in enumerate(values):
+        assert descendants(parents, structure_id) <= set(values[: n + 1])
+    assert values[-1] == 997
+
+
+@pytest.mark.parametrize(
+    ("structure_id", "level", "step"),
+    [(254, "s1", 1), (254, "s2", 2), (545, "s2", 2), (997, "s3", 4)],
+)
+def test_a_mask_holds_a_structure_and_what_is_in_it(
+    made, labels, terms, values, structure_id, level, step, tmp_path
+):
+    n = values.index(structure_id)
+    written = tmp_path / "masks"
+    for part in "metadata", f"mask/{n}/{level}":
+        atlas_standin.write_part(part, written, made[1])
+    masks = zarr.open_array(written / MASKS / level, mode="r")
+    assert masks.shape == (len(values), *SHAPES[level])
+    assert masks.chunks == (1, 256, 256, 256)
+    assert masks.metadata.dimension_names == ("c", "z", "y", "x")
+    inside = sorted(descendants(parents_of(terms), structure_id))
+    expected = np.isin(labels[::step, ::step, ::step], inside)
+    np.testing.assert_array_equal(masks[n], expected.astype("uint8"))
+    # Of the others nothing is written.
+    stored = {p.name for p in (written / MASKS / level / "c").glob("*")}
+    assert stored == ({str(n)} if expected.any() else set())
+
+
+def test_mask_levels_have_the_places_of_the_labels(made):
+    groups = [
+        json.loads((made[0] / group / "zarr.json").read_text())
+        for group in (MASKS, COMPRESSED)
+    ]
+    masks, labels = (g["attributes"]["ome"]["multiscales"][0] for g in groups)
+    assert masks["axes"] == [{"name": "c", "type": "channel"}, *labels["axes"]]
+    for ours, theirs in zip(
+        masks["datasets"], labels["datasets"], strict=True
+    ):
+        steps = [d["coordinateTransformations"] for d in (ours, theirs)]
+        for one, other, first in zip(*steps, (1.0, 0.0), strict=True):
+            kind = one["type"]
+            assert one[kind] == [first, *other[kind]]
+
+
+@pytest.mark.parametrize("structure_id", [254, 672])
+def test_a_surface_encloses_its_mask(made, labels, terms, structure_id):
+    """In x, y, z and nm; the middle of the first voxel is at 0."""
+    folder, cache, _ = made
+    atlas_standin.write_part(f"mesh/{structure_id}", folder, cache)
+    content = (folder / PRECOMPUTED / f"mesh/{structure_id}").read_bytes()
+    mesh = DracoPy.decode(content)
+    inside = sorted(descendants(parents_of(terms), structure_id))
+    mask = np.isin(labels[::2, ::2, ::2], inside)
+    where = np.argwhere(mask)[:, ::-1]
+    low, high = where.min(axis=0) - 0.5, where.max(axis=0) + 0.5
+    step = np.ptp(mesh.points) / 2**16
+    np.testing.assert_allclose(mesh.points.min(0) / 5e4, low, atol=1e-3)
+    np.testing.assert_allclose(mesh.points.max(0) / 5e4, high, atol=1e-3)
+    assert step < 500
+    closed = trimesh.Trimesh(mesh.points / 5e4, mesh.faces)
+    assert closed.is_watertight
+    # Corners of voxels are cut off, so that it holds a little less.
+    assert 0.85 < abs(closed.volume) / mask.sum() < 1
+    index = (folder / PRECOMPUTED / f"mesh/{structure_id}.index").read_bytes()
+    numbers = struct.unpack("<3f3fIf3fI3II", index)
+    assert numbers[-1] == len(content)
+    np.testing.assert_allclose(numbers[3:6], mesh.points.min(0), atol=step)
+
+
+def test_surfaces_are_described_as_published(made, terms):
+    folder = made[0] / PRECOMPUTED
+    info = json.loads((folder / "info").read_text())
+    [scale] = info["scales"]
+    assert scale["resolution"] == [50_000] * 3
+    assert tuple(scale["size"][::-1]) == SHAPES["s2"]
+    mesh = json.loads((folder / info["mesh"] / "info").read_text())
+    assert mesh["@type"] == "neuroglancer_multilod_draco"
+    properties = folder / info["segment_properties"] / "info"
+    listed = json.loads(properties.read_text())["inline"]
+    [names] = [p["values"] for p in listed["properties"]]
+    assert dict(zip(listed["ids"], names, strict=True)) == {
+        row["identifier"]: f"{row['abbreviation']}: ({row['name']})"
+        for row in terms
+    }
 
 
 # The rat ------------------------------------------------------------------
@@ -372,12 +482,11 @@ RAT_LABELS = f"{ATLAS}/annotation-sets/whs_sd_rat-annotation/3_0"
 def rat(made, tmp_path_factory):
     """Folder of the rat's parts, and its annotation."""
     folder = tmp_path_factory.mktemp("rat")
-    for part in (
+    for part in parts_of(
         "metadata", "rat_terminology", "rat_annotations_compressed/s0",
         "rat_hemispheres/s0",
     ):  # fmt: skip
         for own in atlas_standin.write_part(part, folder, made[1]):
-            assert (folder / own).exists()
             assert atlas_standin.part_of(own) == part
     place = folder / RAT_LABELS / "annotations_compressed.ome.zarr"
     return folder, zarr.open_array(place / "s0", mode="r")

@@ -35,9 +35,9 @@ from atlas_store import (
     start,
 )
 
-# s3fs gives up on a connection after 15 s and asks again; it is told before
-# that to come back.
-PATIENCE_S = 12
+# A reader gives up on a connection after 10 s (the pages on the cloud say so)
+# or s3fs's own 15, and asks again; it is told before that to come back.
+PATIENCE_S = 8
 
 
 @dataclasses.dataclass

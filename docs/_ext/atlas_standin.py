@@ -17,13 +17,14 @@ import os
 import zipfile
 from functools import cache as remember
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+import atlas_standin_surface
 import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
 
-VERSION = "4"
+VERSION = "5"
 
 # Shapes --------------------------------------------------------------------
 # Lengths are tenths of a millimetre from the anterior end (a), from the top
@@ -537,6 +538,8 @@ class Brain:
 # Volumes -------------------------------------------------------------------
 
 
+# A level is made in slabs, each of which needs them.
+@remember
 def _painted(cache):
     """Rows (528, 320, 228) of one hemisphere, and the voxels of each row."""
     kept = Path(cache) / f"standin-{VERSION}.npz"
@@ -573,6 +576,7 @@ GREY = {"root": 60, "grey": 260, "OLF": 250, "HPF": 245, "CNU": 270, "TH": 235,
 GREY_LAYERS = {"1": 50, "2": 25, "2/3": 10, "4": 35, "5": -15}
 
 
+@remember
 def _grey(cache):
     """Autofluorescence (528, 320, 228) of one hemisphere, uint16, 0 to 400."""
     rows = {row["id"]: row for row in read_structures()}
@@ -749,21 +753,26 @@ def _levels_um(kind):
     return RAT_LEVELS_UM if kind.startswith("rat_") else LEVELS_UM
 
 
-def _create_array(store, kind, level, names=("z", "y", "x")):
-    _, dtype, chunks, _ = ARRAYS[kind]
+def _new_array(store, shape, dtype, chunks, names):
+    # Another part may have described it already.
+    if isinstance(store, Path) and (store / "zarr.json").exists():
+        return zarr.open_array(store, mode="r+")
     return zarr.create_array(
-        store, shape=_shape(_levels_um(kind)[level]), dtype=dtype,
-        chunks=chunks[level], compressors=ZstdCodec(level=0),
-        dimension_names=names, overwrite=True,
+        store, shape=shape, dtype=dtype, chunks=chunks, dimension_names=names,
+        compressors=ZstdCodec(level=0),
     )  # fmt: skip
 
 
-def _fill(array, cache, kind, level):
-    """Write a level in slabs of one chunk; all-background chunks are not."""
-    voxels = ARRAYS[kind][3](cache, _levels_um(kind)[level])
-    for start in range(0, array.shape[0], array.chunks[0]):
-        part = slice(start, start + array.chunks[0])
-        array[part] = voxels(part)
+def _create_array(store, kind, level, names=("z", "y", "x")):
+    _, dtype, chunks, _ = ARRAYS[kind]
+    shape = _shape(_levels_um(kind)[level])
+    return _new_array(store, shape, dtype, chunks[level], names)
+
+
+def _slabs(array, axis=0):
+    """Slices of one chunk's planes each."""
+    step = array.chunks[axis]
+    return [slice(n, n + step) for n in range(0, array.shape[axis], step)]
 
 
 def _write_table(path, header, rows):
@@ -794,7 +803,9 @@ def _write_gin(folder, cache):
     members = {}
     store = zarr.storage.MemoryStore(members)
     array = _create_array(store, "annotations_compressed", "s1", None)
-    _fill(array, cache, "annotations_compressed", "s1")
+    voxels = _labels(cache, VOXEL_UM)
+    for part in _slabs(array):
+        array[part] = voxels(part)
     with zipfile.ZipFile(folder / GIN / "25um.zarr.zip", "w") as archive:
         for name in sorted(members):
             # ZipInfo has a fixed date: equal voxels give equal bytes.
@@ -879,13 +890,15 @@ def _manifests():
     return manifests
 
 
-def _group(levels_um):
+def _group(levels_um, channels=False):
     """OME-Zarr metadata, in mm; the finest level's first voxel is at 0."""
     first = min(levels_um.values())
     datasets = [
         {"path": level, "coordinateTransformations": [
-            {"type": "scale", "scale": [um / 1000] * 3},
-            {"type": "translation", "translation": [(um - first) / 2000] * 3}]}
+            {"type": "scale",
+             "scale": [1.0] * channels + [um / 1000] * 3},
+            {"type": "translation",
+             "translation": [0.0] * channels + [(um - first) / 2000] * 3}]}
         for level, um in levels_um.items()
     ]  # fmt: skip
     directions = {"z": "anterior-to-posterior", "y": "superior-to-inferior",
@@ -895,6 +908,7 @@ def _group(levels_um):
          "orientation": {"type": "anatomical", "value": value}}
         for name, value in directions.items()
     ]  # fmt: skip
+    axes = [{"name": "c", "type": "channel"}] * channels + axes
     scales = [{"datasets": datasets, "name": "/", "axes": axes}]
     ome = {"version": "0.5", "multiscales": scales}
     return {"attributes": {"ome": ome}, "zarr_format": 3, "node_type": "group"}
@@ -912,6 +926,11 @@ def _metadata():
         contents[f"atlases/{atlas}/3_0/manifest.json"] = manifest
     for kind, (place, *_) in ARRAYS.items():
         contents[f"{place}/zarr.json"] = _group(_levels_um(kind))
+    contents[f"{MASKS}/zarr.json"] = _group(LEVELS_UM, channels=True)
+    contents |= atlas_standin_surface.infos(
+        f"{ANNOTATION}/annotations.precomputed", MESH_UM,
+        _shape(MESH_UM)[::-1], read_structures(),
+    )  # fmt: skip
     texts = {name: json.dumps(c, indent=4) for name, c in contents.items()}
     versions = [f"{atlas} = 3.0\n" for atlas in _manifests()]
     texts["atlases/last_versions.conf"] = "".join(["[atlases]\n", *versions])
@@ -928,12 +947,81 @@ def _write_metadata(folder, cache):
         (folder / name).write_text(text, encoding="utf-8", newline="")
     for kind, level in EVERY_LEVEL:
         _create_array(_place(folder, kind, level), kind, level)
+    for level in LEVELS_UM:
+        _create_masks(folder, level)
+    values = [int(row["id"]) for row in _post_order()]
+    # The only array so small that its voxels come with its description.
+    array = _new_array(folder / ATLAS / MASKS / "annotation_values",
+                       len(values), "uint32", len(values), None)  # fmt: skip
+    array[:] = values
 
 
-def _write_level(kind, level):
+def _write_slab(kind, level, n):
     def write(folder, cache):
         array = _create_array(_place(folder, kind, level), kind, level)
-        _fill(array, cache, kind, level)
+        part = _slabs(array)[n]
+        array[part] = ARRAYS[kind][3](cache, _levels_um(kind)[level])(part)
+
+    return write
+
+
+# Masks: one for each structure, with what is below it; the deepest first.
+MASKS = f"{ANNOTATION}/annotations.ome.zarr"
+MASK_CHUNKS = 1, 256, 256, 256
+
+
+@remember
+def _post_order():
+    """Rows of the table, each after all that are below it."""
+    below = {}
+    for row in read_structures():
+        below.setdefault(row["parent_id"], []).append(row)
+
+    def walk(parent):
+        for row in below.get(parent, ()):
+            yield from walk(row["id"])
+            yield row
+
+    return tuple(walk(""))
+
+
+def _create_masks(folder, level):
+    shape = len(_post_order()), *_shape(LEVELS_UM[level])
+    place = folder / ATLAS / MASKS / level
+    return _new_array(place, shape, "uint8", MASK_CHUNKS, list("czyx"))
+
+
+def _mask(cache, structure_id, um):
+    """Return a function like `_sampled`'s: 1 in a structure and its parts."""
+    paths = _paths().values()
+    inside = {int(path[-1]) for path in paths if str(structure_id) in path}
+    half, _ = _painted(cache)
+    is_inside = np.isin(_ids(), list(inside)).astype("uint8")
+    return _sampled(is_inside[half], VOXEL_UM, um)
+
+
+def _write_mask(n, level):
+    def write(folder, cache):
+        array = _create_masks(folder, level)
+        mask = _mask(cache, _post_order()[n]["id"], LEVELS_UM[level])
+        for part in _slabs(array, axis=1):
+            array[n, part] = mask(part)
+
+    return write
+
+
+# Surfaces, from the masks of one level.
+MESHES = f"{ATLAS}/{ANNOTATION}/annotations.precomputed/mesh"
+MESH_UM = 50
+
+
+def _write_mesh(structure_id):
+    def write(folder, cache):
+        mask = _mask(cache, structure_id, MESH_UM)(slice(None))
+        if mask.any():
+            atlas_standin_surface.write_mesh(
+                folder / MESHES, structure_id, mask, MESH_UM
+            )
 
     return write
 
@@ -941,10 +1029,33 @@ def _write_level(kind, level):
 EVERY_LEVEL = [(kind, level) for kind in ARRAYS for level in _levels_um(kind)]
 # An array can be described without its voxels being made.
 DESCRIPTIONS = [
-    str(_place(Path(), *array) / "zarr.json") for array in EVERY_LEVEL
+    *(str(_place(Path(), *array) / "zarr.json") for array in EVERY_LEVEL),
+    *(f"{ATLAS}/{MASKS}/{level}/zarr.json" for level in LEVELS_UM),
+    f"{ATLAS}/{MASKS}/annotation_values/",
 ]
+
+
+def _slab_parts():
+    for kind, level in EVERY_LEVEL:
+        planes = _shape(_levels_um(kind)[level])[0]
+        for n in range(-(-planes // ARRAYS[kind][2][level][0])):
+            prefix = f"{_place(Path(), kind, level)}/c/{n}/"
+            yield f"{kind}/{level}/{n}", [prefix], _write_slab(kind, level, n)
+
+
+def _mask_parts():
+    for n, row in enumerate(_post_order()):
+        for level in LEVELS_UM:
+            prefix = f"{ATLAS}/{MASKS}/{level}/c/{n}/"
+            yield f"mask/{n}/{level}", [prefix], _write_mask(n, level)
+        mesh = f"{MESHES}/{row['id']}"
+        held = [mesh, f"{mesh}.index"]
+        yield f"mesh/{row['id']}", held, _write_mesh(row["id"])
+
+
 # Part: the objects and the prefixes (ending in "/") that it has every key of,
-# and what writes them. More parts are more entries.
+# and what writes them. More parts are more entries. They are small: a part is
+# made while a reader waits for it.
 PARTS = {
     "gin": ([f"{GIN}/structures.csv", f"{GIN}/25um.zarr.zip"], _write_gin),
     "metadata": ([*_metadata(), *DESCRIPTIONS], _write_metadata),
@@ -953,10 +1064,10 @@ PARTS = {
     "rat_terminology": (
         [f"{ATLAS}/{RAT_TERMINOLOGY}/terminology.csv"],
         _write_rat_terminology),
-    **{f"{kind}/{level}": (
-        [f"{_place(Path(), kind, level)}/"], _write_level(kind, level))
-       for kind, level in EVERY_LEVEL},
+    **{part: (held, write) for part, held, write in _slab_parts()},
+    **{part: (held, write) for part, held, write in _mask_parts()},
 }  # fmt: skip
+_OWNERS = {own: part for part, (held, _) in PARTS.items() for own in held}
 
 
 def part_of(name):
@@ -966,20 +1077,17 @@ def part_of(name):
     and ``s3/<bucket>/<key>`` for s3://<bucket>/<key>. A chunk of background
     is owned by its array's part, which will not write it.
     """
-    for part, (held, _) in PARTS.items():
-        for own in held:
-            if name == own or (own.endswith("/") and name.startswith(own)):
-                return part
-    return None
+    above = [f"{folder}/" for folder in PurePosixPath(name).parents]
+    return next((_OWNERS[n] for n in (name, *above) if n in _OWNERS), None)
 
 
 def write_part(part, folder, cache):
     """Write all files of a part below `folder`, each at its object's name.
 
     `cache` is a folder where the painted brain is kept from part to part; it
-    may be empty. Return the object names and the prefixes (ending in "/") of
-    which every key now exists: what is absent below them is truly absent.
+    may be empty. Return the prefixes (ending in "/") of which every key now
+    exists: what is absent below them is truly absent.
     """
     held, write = PARTS[part]
     write(Path(folder), cache)
-    return list(held)
+    return [own for own in held if own.endswith("/")]
