@@ -93,7 +93,7 @@ stores = {
     "hemispheres.ome.zarr": "annotation_set",
 }
 options = {"mode": "r", "zarr_format": 3, "use_consolidated": False}
-options["storage_options"] = {"anon": True}
+options["storage_options"] = {"anon": True, "max_concurrency": 1}
 groups = {
     store: zarr.open_group(f"{root}{places[part]}/{store}", **options)
     for store, part in stores.items()

@@ -51,7 +51,7 @@ for part in parts:
 # names follow from its shape. The level is that of the manifest's resolution.
 store = f"{root}{parts[0]['location']}/annotations_compressed.ome.zarr"
 options = {"mode": "r", "zarr_format": 3, "use_consolidated": False}
-anon = {"storage_options": {"anon": True}}
+anon = {"storage_options": {"anon": True, "max_concurrency": 1}}
 remote = zarr.open_group(f"s3://{store}", **anon, **options)
 [image] = remote.attrs["ome"]["multiscales"]
 steps = {d["path"]: d["coordinateTransformations"] for d in image["datasets"]}

@@ -48,7 +48,7 @@ for path, size in wanted_mm.items():
         mode="r",
         zarr_format=3,
         use_consolidated=False,
-        storage_options={"anon": True},
+        storage_options={"anon": True, "max_concurrency": 1},
     )
     [image] = group.attrs["ome"]["multiscales"]
     steps = {

@@ -83,7 +83,7 @@ group = zarr.open_group(
     mode="r",
     zarr_format=3,
     use_consolidated=False,
-    storage_options={"anon": True},
+    storage_options={"anon": True, "max_concurrency": 1},
 )
 [image] = group.attrs["ome"]["multiscales"]
 steps = {d["path"]: d["coordinateTransformations"] for d in image["datasets"]}

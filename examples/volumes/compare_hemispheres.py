@@ -61,7 +61,7 @@ for animal, manifest in manifests.items():
             mode="r",
             zarr_format=3,
             use_consolidated=False,
-            storage_options={"anon": True},
+            storage_options={"anon": True, "max_concurrency": 1},
         )
         [image] = group.attrs["ome"]["multiscales"]
         for dataset in image["datasets"]:

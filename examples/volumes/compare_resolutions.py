@@ -38,7 +38,7 @@ group = zarr.open_group(
     mode="r",
     zarr_format=3,
     use_consolidated=False,
-    storage_options={"anon": True},
+    storage_options={"anon": True, "max_concurrency": 1},
 )
 terminology_csv = pooch.retrieve(
     "https://brainglobe.s3.us-west-2.amazonaws.com/atlas/terminologies/"
