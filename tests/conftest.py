@@ -62,6 +62,12 @@ def run_afresh(example: Path, source: str, cwd: Path) -> str:
     return done.stdout
 
 
+def steady(printed: str) -> str:
+    """Leave out the lines that say how long something took."""
+    lines = printed.splitlines(keepends=True)
+    return "".join(s for s in lines if not s.startswith("measured"))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """Let no test be skipped in CI, but for want of a mirror."""
