@@ -163,6 +163,20 @@ def test_no_page_shows_a_traceback_as_its_result(house):
     assert "the number is 42" in house.page().read_text()
 
 
+def test_card_tells_the_peak_memory_of_its_own_page(house):
+    """What one page used at its peak does not show on the next one's."""
+    change(house.example, "41 + 1", 'len(b"x" * 4 * 10**8) // 10**7 + 2')
+    second = house.example.with_name("draw_other.py")
+    second.write_text(PROGRAM.replace("Draw a line", "Draw other"))
+    assert house.ran("html") == 2
+    used = [
+        int(re.search(r"most (\d+) MB of memory", page.read_text())[1])
+        for page in (house.page(), house.page("draw_other"))
+    ]
+    assert 400 <= used[0] < 500
+    assert used[1] < 60
+
+
 def test_without_results_nothing_is_run(house):
     assert house.ran("html-noplot") == 0
     assert "the number is 42" not in house.page().read_text()

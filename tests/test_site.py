@@ -74,6 +74,7 @@ def test_card_says_what_was_counted(example, site):
     assert f"{len(reads['objects'])} objects" in card
     assert f"{reads['bytes'] / 1e6:.1f} MB" in card
     assert f"{reads['seconds']:.1f} s" in card
+    assert f"{reads['memory'] / 1e6:.0f} MB of memory" in card
     total = sum(o["bytes"] for o in reads["objects"].values())
     assert 0 < total <= reads["bytes"] * 1.001 + 1
 

@@ -71,6 +71,11 @@ def card(reads: dict) -> nodes.field_list:
         f"{reads['bytes'] / 1e6:.1f} MB, {reads['requests']} requests",
         "Took": f"{reads['seconds']:.1f} s on {reads['date']}",
     }
+    if "memory" in reads:
+        rows["Took"] += (
+            f", and at most {reads['memory'] / 1e6:.0f} MB of memory besides "
+            "Python and its packages"
+        )
     caveats = {o.get("caveat") for o in reads["objects"].values()} - {None}
     if caveats:
         rows["But"] = "; ".join(sorted(caveats))

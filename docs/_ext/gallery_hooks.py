@@ -1,5 +1,6 @@
 """What happens around each example: order, counting, figures, failures."""
 
+import gc
 import json
 import os
 import re
@@ -16,6 +17,9 @@ from sphinx_gallery.scrapers import matplotlib_scraper
 
 _order: list[str] = []
 _started = {}
+# Linux tells, for each process, the most memory that it used since asked to
+# forget. Elsewhere the card does not say.
+PROCESS = Path("/proc/self")
 
 # Sphinx-Gallery hides a card's link text, and shows its sentence only while a
 # mouse is over it. Here the link is the title and the sentence stands below.
@@ -105,6 +109,13 @@ def generated(gallery_conf: dict, fname: str) -> Path:
     return gallery / example.relative_to(examples).with_suffix("")
 
 
+def memory(line: str) -> int:
+    """Return a line of the kernel's account of this process, in bytes."""
+    return 1024 * int(
+        re.search(rf"{line}:\s+(\d+) kB", (PROCESS / "status").read_text())[1]
+    )
+
+
 def page(gallery_conf: dict, fname: str, when: str) -> None:
     """Count what one example reads, and begin each with an empty cache."""
     target = generated(gallery_conf, fname)
@@ -114,10 +125,18 @@ def page(gallery_conf: dict, fname: str, when: str) -> None:
         gallery = gallery_conf["gallery_dirs"][0]
         relative = str(target).rpartition(f"/{gallery}/")[2]
         turn_server_to(f"{examples}/{relative}.py")
-        _started[fname] = time.perf_counter()
+        used = None
+        if (PROCESS / "clear_refs").exists():
+            gc.collect()
+            used = memory("VmRSS")
+            (PROCESS / "clear_refs").write_text("5")
+        _started[fname] = time.perf_counter(), used
     else:
-        seconds = time.perf_counter() - _started.pop(fname)
-        reads = turn_server_to("") | {"seconds": seconds}
+        started, used = _started.pop(fname)
+        reads = turn_server_to("")
+        reads["seconds"] = time.perf_counter() - started
+        if used is not None:
+            reads["memory"] = max(0, memory("VmHWM") - used)
         reads["levels"] = levels_of(reads["objects"])
         reads["date"] = time.strftime("%Y-%m-%d", time.gmtime())
         target.with_suffix(".reads.json").write_text(json.dumps(reads))
