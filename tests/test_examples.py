@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import re
+import shlex
 import zipfile
 from pathlib import Path
 
@@ -161,7 +162,12 @@ def test_published_notebook_was_run(example, site):
     [path] = (site / "_downloads").rglob(f"{example.stem}.ipynb")
     notebook = nbformat.read(path, as_version=4)
     install, *cells = (c for c in notebook.cells if c.cell_type == "code")
-    assert install.source.splitlines()[1].startswith("%pip install")
+    comment, line = install.source.splitlines()
+    assert comment.startswith("# ")
+    assert line.startswith("%pip install -q ")
+    needed = re.findall(r'(?m)^# +"(.*)",$', example.read_text())
+    assert needed
+    assert set(needed) <= set(shlex.split(line))
     assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell.outputs]
     assert not [o for o in outputs if o.output_type == "error"]

@@ -34,10 +34,17 @@ def set_install_cell(app: Sphinx, config) -> None:
 ROLE = re.compile(r":[\w:]+:`/?([^`<]+?)(?: <[^`>]*>)?`")
 
 
+# What a program says that it needs, in the lines that begin it.
+NEEDS = re.compile(r'^# +("[\w-]+[^"]*"),$', re.MULTILINE)
+
+
 def run_notebook(path: Path) -> None:
     """Run a notebook from top to bottom, but for its install cell."""
     notebook = nbformat.read(path, as_version=4)
     install = notebook.cells.pop(0)
+    header, _, _ = path.with_suffix(".py").read_text().partition("# ///\n")
+    more = [n for n in NEEDS.findall(header) if n not in install.source]
+    install.source = " ".join([install.source, *more])
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = ROLE.sub(r"\1", cell.source)
