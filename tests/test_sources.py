@@ -746,6 +746,7 @@ README = """
 | what | real? |
 |---|---|
 | `a.zarr` s1, s2 | **not the real one**: made up. Beware |
+| `a.zarr` s0, s3 | real |
 | `table.csv` | real: `b.zarr` |
 | `list.conf` | **not current**: old |
 """
@@ -756,6 +757,7 @@ README = """
     [
         ("s3/b/a.zarr/s1/c", "a.zarr s1 s2 is not the real one: made up"),
         ("s3/b/a.zarr/s0/c/0", None),
+        ("s3/b/a.zarr/s3/c/0", None),
         ("s3/b/c.zarr/s1/c/0", None),
         ("host/table.csv", None),
         ("host/list.conf", "list.conf is not current: old"),

@@ -179,7 +179,8 @@ class Folder:
 
     def caveat_of(self, name: str) -> str | None:
         """Return what the folder says that an object is not, if anything."""
-        parts = set(name.split("/"))
+        # "s3" at its beginning is no level.
+        parts = set(name.split("/")[1:])
         about = [
             f"{' '.join([*sorted(names), *levels])} is {said}"
             for names, levels, said in self._said
