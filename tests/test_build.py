@@ -177,6 +177,19 @@ def test_card_tells_the_peak_memory_of_its_own_page(house):
     assert used[1] < 60
 
 
+def test_what_a_page_writes_lands_beside_the_generated_page(house):
+    write = 'open("written.txt", "w").write("so")'
+    change(house.example, "41 + 1", f"40 + {write}")
+    change(house.example, "A line.", "A line, and ``written.txt``.")
+    beside = house.root / "docs/aws_examples"
+    there = {path.name for path in house.example.parent.iterdir()}
+    assert house.ran("html") == 1
+    change(house.example, '"so"', '"again"')
+    assert house.ran("html") == 1
+    assert (beside / "written.txt").read_text() == "again"
+    assert {path.name for path in house.example.parent.iterdir()} == there
+
+
 def test_without_results_nothing_is_run(house):
     assert house.ran("html-noplot") == 0
     assert "the number is 42" not in house.page().read_text()

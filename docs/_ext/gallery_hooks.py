@@ -100,13 +100,28 @@ def levels_of(objects: list[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def generated(gallery_conf: dict, fname: str) -> Path:
-    """Return the generated file of an example, without its suffix."""
+def paths_of(gallery_conf: dict, fname: str) -> tuple[Path, Path]:
+    """Return an example, and its generated file without its suffix."""
     source = Path(gallery_conf["src_dir"])
     examples = (source / gallery_conf["examples_dirs"][0]).resolve()
     [example] = examples.rglob(Path(fname).name)
     gallery = (source / gallery_conf["gallery_dirs"][0]).resolve()
-    return gallery / example.relative_to(examples).with_suffix("")
+    return example, gallery / example.relative_to(examples).with_suffix("")
+
+
+def move_written(old: set[Path], example: Path, target: Path) -> None:
+    """Keep the folder of the examples clean: they run in it.
+
+    A new file that the example names goes beside its generated page, in place
+    of what it wrote there before.
+    """
+    text = example.read_text()
+    for path in set(example.parent.iterdir()) - old:
+        if f"``{path.name}``" in text:
+            there = target.parent / path.name
+            if there.is_dir():
+                shutil.rmtree(there)
+            shutil.move(path, there)
 
 
 def memory(line: str) -> int:
@@ -118,7 +133,7 @@ def memory(line: str) -> int:
 
 def page(gallery_conf: dict, fname: str, when: str) -> None:
     """Count what one example reads, and begin each with an empty cache."""
-    target = generated(gallery_conf, fname)
+    example, target = paths_of(gallery_conf, fname)
     if when == "before":
         shutil.rmtree(os.environ["ATLAS_POOCH"], ignore_errors=True)
         examples = Path(gallery_conf["examples_dirs"][0]).name
@@ -130,9 +145,11 @@ def page(gallery_conf: dict, fname: str, when: str) -> None:
             gc.collect()
             used = memory("VmRSS")
             (PROCESS / "clear_refs").write_text("5")
-        _started[fname] = time.perf_counter(), used
+        files = set(example.parent.iterdir())
+        _started[fname] = time.perf_counter(), used, files
     else:
-        started, used = _started.pop(fname)
+        started, used, files = _started.pop(fname)
+        move_written(files, example, target)
         reads = turn_server_to("")
         reads["seconds"] = time.perf_counter() - started
         if used is not None:
@@ -168,7 +185,7 @@ def drop_failed_pages(app: Sphinx, exception: Exception | None) -> None:
     """Leave no page that shows a traceback where its results should be."""
     conf = app.config.sphinx_gallery_conf
     for example in conf["failing_examples"]:
-        target = generated(conf, example)
+        _, target = paths_of(conf, example)
         # Its digest too, or an undone change would find the failure current.
         for path in target.parent.glob(f"{target.name}.*"):
             path.unlink()
