@@ -7,6 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 
 import nbformat
+from gallery_neuroglancer import in_markdown
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from sphinx.application import Sphinx
@@ -47,7 +48,7 @@ def run_notebook(path: Path) -> None:
     install.source = " ".join([install.source, *more])
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = ROLE.sub(r"\1", cell.source)
+            cell.source = ROLE.sub(r"\1", in_markdown(cell.source))
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(
             notebook,

@@ -148,7 +148,9 @@ plt.show()
 
 # %%
 # The barrel field stands out from the rest of ``SSp``, and that from the rest
-# of the cortex; layers do not show, because none has a value of its own.
+# of the cortex; layers do not show, because none has a value of its own. What
+# stands out, in the atlas's colours, :neuroglancer:`opens in neuroglancer
+# <6.6 3.0 3.0; SSp-bfd, VISp, RSP, CA3, DG, RT>` at the middle section.
 #
 # Check the inheritance
 # ---------------------

@@ -140,6 +140,7 @@ plt.show()
 # The cortex is green to blue, the thalamus and hypothalamus red, fibre tracts
 # grey and the cerebellum yellow: neighbours share a colour where the atlas
 # gives them one, so the colour names a family and not a single structure.
+# :neuroglancer:`Walk on from this point in neuroglancer <7.5 2.5 3.5>`.
 #
 # Check the point
 # ---------------

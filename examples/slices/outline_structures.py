@@ -159,6 +159,7 @@ plt.show()
 # Enlarged, both lines are stairs: no border is rounded off, and none cuts
 # through a voxel. The template's squares are larger than the steps because
 # its voxels are.
+# :neuroglancer:`Open the same section in neuroglancer <7.5 2.5 6.8; HIP>`.
 #
 # Check the outline
 # -----------------

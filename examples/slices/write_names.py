@@ -157,6 +157,8 @@ print(
 # The layers of the cortex show why the deepest place is needed, and its limit:
 # the middle of a name is in its structure, but a long name reaches over the
 # border on both sides.
+# :neuroglancer:`Open the same section in neuroglancer <7.5 3.0 8.5>`, which
+# names what one points at.
 #
 # Check the places
 # ----------------
