@@ -1,6 +1,7 @@
 """What tests share: the rooms of the house, and the built site."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import atlas_launch
 import atlas_standin
 import pytest
+from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
 STANDIN = atlas_launch.STANDIN / atlas_standin.VERSION
@@ -100,3 +102,16 @@ def site() -> Path:
     built = run(["make", "html"])
     assert built.returncode == 0, built.stdout + built.stderr
     return ROOT / "docs" / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Return a real Chromium."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = [path for path in map(shutil.which, names) if path]
+    if not found:
+        pytest.skip("no Chromium: install the package chromium")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(
+            executable_path=found[0], args=["--no-sandbox"]
+        )

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,7 +9,6 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 from conftest import ROOT, each_example
-from playwright.sync_api import sync_playwright
 
 GALLERY = ROOT / "docs" / "aws_examples"
 
@@ -52,7 +50,7 @@ def test_page_offers_the_program_itself(example, site):
         Path(a["href"]).suffix: page_of(example, site).parent / a["href"]
         for a in soup(page_of(example, site)).select("a[download]")
     }
-    assert set(links) == {".py", ".ipynb", ".zip"}
+    assert {".py", ".ipynb", ".zip"} <= set(links)
     assert links[".py"].read_bytes() == example.read_bytes()
 
 
@@ -149,18 +147,6 @@ def test_index_card_carries_the_sentence_of_the_page(site):
         told = page.select_one("h1 ~ p").text.replace("’", "'")
         assert told == sentence
         assert card.select_one("a").text in page.select_one("h1").text
-
-
-@pytest.fixture(scope="module")
-def browser():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = [path for path in map(shutil.which, names) if path]
-    if not found:
-        pytest.skip("no Chromium: install the package chromium")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(
-            executable_path=found[0], args=["--no-sandbox"]
-        )
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
