@@ -20,6 +20,8 @@ extensions = [
     "gallery_hooks",
     "gallery_notebooks",
     "gallery_card",
+    "gallery_neuroglancer",
+    "gallery_surface",
 ]
 copybutton_exclude = ".linenos, .gp, .go"
 
@@ -33,6 +35,9 @@ gallery_order = [
     *("measure_structures", "compare_resolutions"),
     *("compare_hemispheres", "describe_shape"),
     *("convert_coordinates", "assign_points", "follow_probe"),
+    *("read_slice", "read_mask", "bound_memory", "scale_out", "guard_data"),
+    *("build_surface", "read_surface"),
+    *("compare_species", "open_neuroglancer", "publish_annotation"),
 ]
 sphinx_gallery_conf = {
     "examples_dirs": ["../examples"],
@@ -42,7 +47,7 @@ sphinx_gallery_conf = {
         f"../examples/{section}"
         for section in (
             *("atlases", "structures", "slices"),
-            *("volumes", "coordinates"),
+            *("volumes", "coordinates", "cloud", "surfaces", "sharing"),
         )
     ],
     "within_subsection_order": "gallery_hooks.LearningOrder",

@@ -18,7 +18,7 @@ BASE = {
 }
 HEADER = re.compile(r"\A# /// script\n((?:# .*\n)+)# ///\n")
 # What a package is imported as, where its name differs.
-DISTRIBUTIONS = {"skimage": "scikit-image"}
+DISTRIBUTIONS = {"DracoPy": "dracopy", "skimage": "scikit-image"}
 
 
 def header(text: str) -> dict:
