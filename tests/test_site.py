@@ -72,7 +72,7 @@ def test_card_says_what_was_counted(example, site):
     reads = reads_of(example)
     assert reads["objects"]
     assert f"{len(reads['objects'])} objects" in card
-    assert f"{reads['bytes'] / 1e6:.1f} MB" in card
+    assert f"{reads['bytes'] / 1e6:.2f} MB" in card
     assert f"{reads['seconds']:.1f} s" in card
     assert f"{reads['memory'] / 1e6:.0f} MB of memory" in card
     total = sum(o["bytes"] for o in reads["objects"].values())

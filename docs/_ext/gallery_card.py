@@ -68,7 +68,7 @@ def card(reads: dict) -> nodes.field_list:
         "Reads": "; ".join(datasets(reads)),
         "From": origin,
         "Moved": f"{len(reads['objects'])} objects, "
-        f"{reads['bytes'] / 1e6:.1f} MB, {reads['requests']} requests",
+        f"{reads['bytes'] / 1e6:.2f} MB, {reads['requests']} requests",
         "Took": f"{reads['seconds']:.1f} s on {reads['date']}",
     }
     if "memory" in reads:
