@@ -422,7 +422,7 @@ def test_view_is_drawn(opened):
             .getImageData(0, 0, width, height);
           const colours = [];
           for (let i = 0; i < data.length; i += 4)
-            if (data[i + 3] === 255) colours.push(data[i]);
+            if (data[i + 3] > 127) colours.push(data[i]);
           const light = colours.reduce((sum, c) => sum + c) / colours.length;
           return [colours.length / width / height,
                   new Set(colours).size, light];
