@@ -1,9 +1,11 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+PORT ?= 8000
 SPHINXOPTS ?= -n -W -T --keep-going
 BIN := .venv/bin
 LAUNCH := @$(BIN)/python docs/_ext/atlas_launch.py
 SPHINX := $(BIN)/sphinx-build $(SPHINXOPTS) -d docs/_build/doctrees
+LIVE = -D gallery_csp=0 --port $(PORT) --watch examples --ignore $(CURDIR)/docs/aws_examples -d docs/_build/doctrees
 need = $(if $($(1)),,$(error say $(1)=…, as in: make $(2)))
 
 help:  ## Show this list
@@ -20,12 +22,20 @@ one: .venv/ready  ## Run one example and build: make one PATTERN=explore_atlas
 	$(call need,PATTERN,one PATTERN=explore_atlas)
 	$(LAUNCH) $(SPHINX) -b html -D suppress_warnings=image.not_readable -D sphinx_gallery_conf.filename_pattern=$(PATTERN) docs docs/_build/html
 
+live: .venv/ready  ## Build one page at each change: make live PATTERN=explore_atlas
+	$(call need,PATTERN,live PATTERN=explore_atlas)
+	$(LAUNCH) $(BIN)/sphinx-autobuild $(LIVE) -D suppress_warnings=image.not_readable -D sphinx_gallery_conf.filename_pattern=$(PATTERN) docs docs/_build/html
+
+new:  ## Begin an example: make new NAME=slices/draw_planes
+	$(call need,NAME,new NAME=slices/draw_planes)
+	@$(PYTHON) docs/_ext/new_example.py $(NAME)
+
 run: .venv/ready  ## Run one program: make run EXAMPLE=examples/explore_atlas.py
 	$(call need,EXAMPLE,run EXAMPLE=examples/explore_atlas.py)
 	$(LAUNCH) --example $(EXAMPLE) $(BIN)/python $(EXAMPLE)
 
 serve: .venv/ready  ## Show the built site at http://127.0.0.1:8000
-	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory docs/_build/html
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory docs/_build/html
 
 test: .venv/ready  ## Check every promise
 	@$(BIN)/python -m pytest tests
@@ -42,6 +52,10 @@ format: .venv/ready  ## Mend what the linters can
 
 linkcheck: .venv/ready  ## Check the links to other sites (needs the network)
 	$(LAUNCH) $(BIN)/sphinx-build -b linkcheck -D plot_gallery=0 docs docs/_build/linkcheck
+
+notebooks:  ## Push the built notebooks to the branch that Colab opens (CI)
+	$(call need,REMOTE,notebooks REMOTE=…)
+	@export GIT_DIR=$$(mktemp -d) GIT_WORK_TREE=.; cd docs/_build/html && git init -q && git add 'aws_examples/*.ipynb' binder && git -c user.name=gallery -c user.email=gallery@localhost commit -qm Notebooks && git push -qf "$(REMOTE)" HEAD:refs/heads/notebooks
 
 mirror: .venv/ready  ## Fetch what the examples read: make mirror DIR=…
 	$(call need,DIR,mirror DIR=../atlas-mirror)
@@ -60,4 +74,4 @@ clean:  ## Remove everything generated but the fetched objects
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
 	@touch $@
 
-.PHONY: help html html-noplot one run serve test lint format linkcheck mirror lock clean
+.PHONY: help html html-noplot one live new run serve test lint format linkcheck notebooks mirror lock clean

@@ -10,28 +10,62 @@ project = "Cloud Atlas Gallery"
 author = "The Cloud Atlas Gallery authors"
 copyright = author
 exclude_patterns = ["_build", "_ext"]
+templates_path = ["_templates"]
 
 # Extensions
 extensions = [
+    "sphinx.ext.intersphinx",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_reredirects",
     "sphinx_gallery.gen_gallery",
     "gallery_key",
     "gallery_hooks",
     "gallery_notebooks",
     "gallery_card",
+    "gallery_find",
+    "gallery_functions",
+    "gallery_catalogue",
     "gallery_neuroglancer",
     "gallery_surface",
+    "gallery_frames",
+    "gallery_read",
+    "gallery_cite",
+    "gallery_text",
+    "gallery_takeaway",
+    "gallery_address",
+    "gallery_noscript",
+    "gallery_light",
+    "gallery_csp",
 ]
 copybutton_exclude = ".linenos, .gp, .go"
+
+# Moved pages: "aws_examples/old" to "new.html", beside the old page
+redirects = {}
+redirect_html_template_file = "_templates/redirect.html"
+
+# Where the address of the site or of its repository is known
+gallery_launch = {
+    "Open in Colab": "https://colab.research.google.com/github/{repository}"
+    "/blob/notebooks/{page}.ipynb",
+    "Open in Binder": "https://mybinder.org/v2/gh/{repository}/notebooks"
+    "?urlpath=lab/tree/{page}.ipynb",
+}
+ogp_image = "_static/page.png"
+ogp_image_alt = "A page of the gallery"
+ogp_custom_meta_tags = [
+    '<meta name="twitter:card" content="summary_large_image" />'
+]
+sitemap_url_scheme = "{link}"
+sitemap_excludes = ["404.html", "genindex.html", "search.html"]
 
 # Gallery: sections and their examples in the order in which to learn them
 gallery_order = [
     "explore_atlas",
     *("list_atlases", "follow_manifest", "pin_atlas"),
     *("search_terminology", "walk_hierarchy", "coarsen_annotation"),
-    *("draw_planes", "outline_structures", "write_names"),
-    *("colour_structures", "cut_angle"),
+    *("draw_planes", "scrub_slices", "outline_structures"),
+    *("write_names", "colour_structures", "cut_angle"),
     *("measure_structures", "compare_resolutions"),
     *("compare_hemispheres", "describe_shape"),
     *("convert_coordinates", "assign_points", "follow_probe"),
@@ -61,21 +95,59 @@ sphinx_gallery_conf = {
     "min_reported_time": 86400,
     "show_signature": False,
     "write_computation_times": False,
+    # One archive holds them all: gallery_takeaway.
+    "download_all_examples": False,
 }
 
 # HTML
 html_theme = "pydata_sphinx_theme"
 html_title = project
 html_static_path = ["_static"]
+html_logo = html_favicon = "_static/logo.svg"
 html_css_files = ["gallery.css"]
+html_js_files = ["theme.js", ("search.js", {"defer": "defer"})]
+html_use_index = False
+# The link's name is its title: "Link to this heading".
+html_permalinks_icon = '<span aria-hidden="true">#</span>'
 html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {
+    "logo": {"text": project},
+    "header_links_before_dropdown": 12,
     "navbar_end": ["theme-switcher"],
     "search_as_you_type": True,
-    "secondary_sidebar_items": ["page-toc", "sg_download_links"],
+    "article_header_end": ["takeaway"],
+    "secondary_sidebar_items": ["page-toc", "takeaway", "edit"],
     "footer_start": ["copyright"],
     "footer_end": [],
 }
 html_sidebars = {"**": []}
+
+# Links from code to the libraries' documentation, found without a network
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3", "_inventories/python.txt"),
+    "numpy": ("https://numpy.org/doc/stable", "_inventories/numpy.txt"),
+    "zarr": (
+        "https://zarr.readthedocs.io/en/stable",
+        "_inventories/zarr.txt",
+    ),
+    "pooch": (
+        "https://www.fatiando.org/pooch/latest",
+        "_inventories/pooch.txt",
+    ),
+    "matplotlib": (
+        "https://matplotlib.org/stable",
+        "_inventories/matplotlib.txt",
+    ),
+    "s3fs": ("https://s3fs.readthedocs.io/en/latest", "_inventories/s3fs.txt"),
+    "skimage": (
+        "https://scikit-image.org/docs/stable",
+        "_inventories/skimage.txt",
+    ),
+    "trimesh": ("https://trimesh.org", "_inventories/trimesh.txt"),
+    "distributed": (
+        "https://distributed.dask.org/en/stable",
+        "_inventories/distributed.txt",
+    ),
+}

@@ -21,6 +21,8 @@ names every :term:`structure`, and an :term:`annotation`, whose :term:`voxels
 is large, so follow the hierarchy, and read one :term:`chunk` at a time.
 """
 
+# sphinx_gallery_tags = ["measure", "draw", "beginner"]
+
 import csv
 import zipfile
 from collections import Counter

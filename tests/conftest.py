@@ -4,6 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import atlas_launch
@@ -24,8 +29,10 @@ if SOURCE not in ("auto", "cloud", "standin"):
     SOURCE = str(Path(SOURCE).resolve())
 
 
-# `make test` would make a make that it calls tell of its directories.
+# `make test` would make a make that it calls tell of its directories. And no
+# site knows its address, wherever the tests run, but one that is told.
 ENVIRONMENT = {n: v for n, v in os.environ.items() if "MAKE" not in n}
+ENVIRONMENT |= {"SITE_URL": ""}
 _printed: dict[tuple[Path, str], str] = {}
 
 
@@ -115,3 +122,44 @@ def browser():
         yield playwright.chromium.launch(
             executable_path=found[0], args=["--no-sandbox"]
         )
+
+
+@pytest.fixture(scope="session")
+def published(site, tmp_path_factory) -> Path:
+    """Return the same site, built as one that knows its address."""
+    folder = tmp_path_factory.mktemp("published") / "gallery"
+    launch = [sys.executable, "docs/_ext/atlas_launch.py", sys.executable]
+    sphinx = ["-m", "sphinx", "-q", "-n", "-W", "-d", f"{folder}.doctrees"]
+    built = run(
+        [*launch, *sphinx, "docs", folder],
+        SITE_URL="https://atlas.example/gallery",
+        GITHUB_REPOSITORY="someone/atlas",
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    return folder
+
+
+class AsPagesDo(SimpleHTTPRequestHandler):
+    """Answer with the site's own page what is not found."""
+
+    def send_error(self, code, *rest) -> None:
+        """Send 404.html of the site, which is the first folder."""
+        site = self.path.split("/")[1]
+        content = Path(self.directory, site, "404.html").read_bytes()
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *words) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve what is in a folder; yield the address."""
+    handler = partial(AsPagesDo, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

@@ -44,6 +44,7 @@ Home
    data
    glossary
    orientation
+   tags
 """
 
 
@@ -64,7 +65,7 @@ class House:
         for page in (root / "docs").glob("*.rst"):
             page.unlink()
         (root / "docs/index.rst").write_text(INDEX)
-        for page in ("data", "glossary", "orientation"):
+        for page in ("data", "glossary", "orientation", "tags"):
             (root / f"docs/{page}.rst").write_text(f"{page}\n===========\n")
         with open(root / "docs/conf.py", "a") as conf:
             names = ["draw_line", "draw_other", "draw_third"]

@@ -179,8 +179,9 @@ def test_pages_in_a_browser(site, browser, theme, width):
         )
         assert set(filters) <= {"none"}, path.name
         sizes = page.evaluate(
-            "[...document.querySelectorAll('article img')].map("
-            "image => image.naturalWidth)"
+            "Promise.all([...document.querySelectorAll('article img')].map("
+            "async image => { image.loading = 'eager'; await image.decode();"
+            " return image.naturalWidth; }))"
         )
         assert all(sizes), path.name
         shown = page.evaluate("document.documentElement.dataset.theme")

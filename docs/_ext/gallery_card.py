@@ -5,7 +5,9 @@ banner stands on every page that shows results of the stand-in.
 """
 
 import json
+import platform
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 from docutils import nodes
@@ -87,6 +89,20 @@ def card(reads: dict) -> nodes.field_list:
     return fields
 
 
+def needs(program: Path) -> dict[str, str]:
+    """Return what a program says that it imports, and the versions here."""
+    header, _, _ = program.read_text().partition("# ///\n")
+    names = re.findall(r'^# +"([\w-]+)', header, re.MULTILINE)
+    told = [n for n in names if n not in ("matplotlib", "pooch", "tqdm")]
+    return {
+        "Needs": ", ".join(names),
+        "With": ", ".join(
+            [f"Python {platform.python_version()}"]
+            + [f"{name} {version(name)}" for name in told]
+        ),
+    }
+
+
 def field(name: str, *words: nodes.Node) -> nodes.field:
     """Return one row of the card."""
     line = nodes.paragraph()
@@ -118,7 +134,13 @@ def insert_card(app: Sphinx, doctree: nodes.document) -> None:
             str(Path(app.srcdir) / f"{docname}.reads.json")
         )
         section = next(doctree.findall(nodes.section))
-        section.insert(2, card(reads))
+        box = card(reads)
+        program = Path(app.srcdir, f"{docname}.py")
+        if program.exists():
+            for name, text in needs(program).items():
+                box.insert(-1, field(name, nodes.Text(text)))
+        answer = next(n for n in section if isinstance(n, nodes.paragraph))
+        section.insert(section.index(answer) + 1, box)
         # The downloads stand beside the page; no need to be sent to its end.
         for note in list(doctree.findall(nodes.note)):
             if "sphx-glr-download-link-note" in note["classes"]:

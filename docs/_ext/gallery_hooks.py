@@ -22,23 +22,12 @@ _started = {}
 PROCESS = Path("/proc/self")
 
 # Sphinx-Gallery hides a card's link text, and shows its sentence only while a
-# mouse is over it. Here the link is the title and the sentence stands below.
+# mouse is over it. Here `gallery_find` makes the card.
 CARD = """
-.. raw:: html
+.. gallery-card:: {doc_name}
+   :picture: /{thumbnail}
 
-    <div class="sphx-glr-thumbcontainer" {tags}>
-
-.. only:: html
-
-  .. image:: /{thumbnail}
-    :alt:
-
-  :doc:`{doc_name}`
-
-.. raw:: html
-
-      <div class="atlas-answer">{intro}</div>
-    </div>
+   {intro}
 
 """
 

@@ -14,7 +14,6 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.display import status_iterator
-from sphinx_gallery.downloads import generate_zipfiles
 from sphinx_gallery.utils import zip_files
 
 logger = logging.getLogger(__name__)
@@ -94,8 +93,6 @@ def run_new_notebooks(app: Sphinx) -> None:
             raise ExtensionError(f"{path.name} failed:\n{problem}") from None
         together = [path.with_suffix(".py"), path]
         zip_files(together, path.with_suffix(".zip"), path.parent)
-    if fresh:
-        generate_zipfiles(gallery, app.srcdir, conf)
 
 
 def setup(app: Sphinx) -> dict:

@@ -34,14 +34,6 @@ VIEW = """
 """
 
 
-def folders(app: Sphinx) -> tuple[Path, Path]:
-    """Return where the programs stand, and where their pages are made."""
-    conf = app.config.sphinx_gallery_conf
-    source = Path(app.srcdir)
-    examples = (source / conf["examples_dirs"][0]).resolve()
-    return examples, source / conf["gallery_dirs"][0]
-
-
 def directions_of(path: Path) -> list[tuple[int, int]]:
     """Return where x, y and z of a file lead, as axes and signs of FRAME.
 

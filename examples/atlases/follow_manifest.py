@@ -19,6 +19,8 @@ and a few file names that are the same for every atlas lead on to the arrays.
 The way there has three traps, and needs no listing of the bucket.
 """
 
+# sphinx_gallery_tags = ["choose", "intermediate"]
+
 import configparser
 import json
 from urllib.parse import urljoin

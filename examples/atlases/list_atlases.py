@@ -17,6 +17,8 @@ enough for a question? A small index names them all, and each has a manifest
 that says what it is. Together they are read in seconds, long before any image.
 """
 
+# sphinx_gallery_tags = ["choose", "beginner"]
+
 import configparser
 import json
 from collections import Counter, defaultdict

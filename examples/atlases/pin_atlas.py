@@ -19,6 +19,8 @@ mouse atlas is measured, and all that was read for it is written down: versions
 and the SHA-256 of every object, for whoever wants to read the same again.
 """
 
+# sphinx_gallery_tags = ["share", "intermediate"]
+
 import csv
 import hashlib
 import json

@@ -21,6 +21,8 @@ forget it. How many chunks are in memory at a time is our choice, so the memory
 needed is known before the first is read.
 """
 
+# sphinx_gallery_tags = ["scale", "measure", "intermediate"]
+
 import csv
 import tracemalloc
 from collections import Counter

@@ -18,6 +18,8 @@ space: the program runs on, and a volume is wrong. Which checks notice? Copies
 of the Allen mouse atlas are broken on purpose, and each check is asked.
 """
 
+# sphinx_gallery_tags = ["scale", "share", "advanced"]
+
 import hashlib
 import shutil
 import tempfile

@@ -20,6 +20,8 @@ ready masks, one for each structure, parts included. How is one found, what
 does it cost, and does it agree with the annotation?
 """
 
+# sphinx_gallery_tags = ["scale", "intermediate"]
+
 import csv
 from collections import defaultdict
 

@@ -21,6 +21,8 @@ three ways, counts what the bucket sends, and explains the options with which
 every page opens such arrays.
 """
 
+# sphinx_gallery_tags = ["scale", "draw", "beginner"]
+
 import csv
 from collections import defaultdict
 from time import perf_counter

@@ -20,6 +20,8 @@ travel between them. Dask hands out the tasks, on this computer or on a
 cluster: one line says which. Is it worth it?
 """
 
+# sphinx_gallery_tags = ["scale", "advanced"]
+
 import time
 
 import matplotlib.pyplot as plt

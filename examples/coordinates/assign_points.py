@@ -20,6 +20,8 @@ one lookup answer for all of them at once. Care is due to the points that have
 no structure: outside the array, outside the brain, or not numbers at all.
 """
 
+# sphinx_gallery_tags = ["locate", "intermediate"]
+
 import csv
 from collections import Counter
 

@@ -18,6 +18,8 @@ bregma? Scale, origin and direction of axes fit in one 4×4 matrix, an affine.
 The metadata of the Allen mouse atlas give every affine but the one to bregma.
 """
 
+# sphinx_gallery_tags = ["locate", "intermediate"]
+
 import matplotlib.pyplot as plt
 import numpy as np
 import zarr

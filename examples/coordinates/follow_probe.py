@@ -21,6 +21,8 @@ one voxel for the next. Those crossings are a matter of arithmetic, so that
 nothing needs to be sampled and no thin layer is stepped over.
 """
 
+# sphinx_gallery_tags = ["locate", "intermediate"]
+
 import csv
 from itertools import pairwise
 

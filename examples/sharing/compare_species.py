@@ -19,6 +19,8 @@ can be compared, after two decisions that no file makes: what is the same in
 the Allen mouse atlas and the Waxholm Space rat atlas, and what is the whole.
 """
 
+# sphinx_gallery_tags = ["compare", "intermediate"]
+
 import csv
 from collections import Counter
 

@@ -19,6 +19,8 @@ viewer in the browser, reads the same objects, and the address of a view says
 all of it: where, what, from which files. Here, it is the Allen mouse atlas.
 """
 
+# sphinx_gallery_tags = ["share", "draw", "intermediate"]
+
 import csv
 import json
 from urllib.parse import quote, unquote

@@ -19,6 +19,8 @@ divide it in thirds, on each side. To be opened like an atlas, labels need a
 table, levels, positions and a manifest: all of it is put in ``my_atlas``.
 """
 
+# sphinx_gallery_tags = ["share", "advanced"]
+
 import csv
 import json
 import re

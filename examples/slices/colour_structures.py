@@ -20,6 +20,8 @@ one, most not at all. To draw it, every :term:`structure` of the Allen mouse
 atlas takes the value of its nearest ancestor that has one, or none.
 """
 
+# sphinx_gallery_tags = ["draw", "intermediate"]
+
 import csv
 
 import matplotlib.pyplot as plt

@@ -21,6 +21,8 @@ is stored. A tilted plane passes between the voxels' centres. The nearest one
 decides, because the mean of two ids is the id of something else.
 """
 
+# sphinx_gallery_tags = ["draw", "locate", "advanced"]
+
 import csv
 
 import matplotlib.pyplot as plt

@@ -20,6 +20,8 @@ annotation of the Allen mouse atlas carries what is needed: the size of its
 voxels, the direction of its axes, and a table with the official colours.
 """
 
+# sphinx_gallery_tags = ["draw", "beginner"]
+
 import csv
 
 import matplotlib.pyplot as plt

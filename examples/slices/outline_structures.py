@@ -20,6 +20,8 @@ border has no voxels of its own: it runs between two voxels whose ids differ.
 Drawn there, as a line, it is as exact as the atlas at any magnification.
 """
 
+# sphinx_gallery_tags = ["draw", "intermediate"]
+
 import csv
 from collections import defaultdict
 

@@ -21,6 +21,8 @@ is the voxel deepest inside, which a few lines find for every structure of the
 Allen mouse atlas at once.
 """
 
+# sphinx_gallery_tags = ["draw", "name", "intermediate"]
+
 import csv
 from itertools import product
 

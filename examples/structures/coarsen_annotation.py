@@ -19,6 +19,8 @@ is the annotation of the Allen mouse atlas redrawn with a few large ones? Each
 structure is replaced by its nearest ancestor on a list, and so are its voxels.
 """
 
+# sphinx_gallery_tags = ["name", "draw", "intermediate"]
+
 import csv
 import json
 from collections import Counter

@@ -20,6 +20,8 @@ is a plain CSV file, and yet easy to read wrongly: names hold commas, and some
 ids are too large for the types that programs choose by habit.
 """
 
+# sphinx_gallery_tags = ["name", "beginner"]
+
 import csv
 
 import matplotlib.pyplot as plt

@@ -18,6 +18,8 @@ its parent. That single column is the whole hierarchy; acronyms, which look
 as if they could replace it, mislead for every fifth structure or so.
 """
 
+# sphinx_gallery_tags = ["name", "beginner"]
+
 import csv
 from collections import Counter, defaultdict
 

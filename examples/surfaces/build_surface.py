@@ -22,6 +22,8 @@ Allen mouse atlas stores one mask for each structure, ready to be marched
 over; scikit-image marches and trimesh smooths, measures and writes.
 """
 
+# sphinx_gallery_tags = ["shape", "intermediate"]
+
 from pathlib import Path
 
 import matplotlib.pyplot as plt

@@ -23,6 +23,8 @@ corner. This page reads the surface of the retrosplenial area (RSP) and finds
 out from the voxels themselves.
 """
 
+# sphinx_gallery_tags = ["shape", "locate", "advanced"]
+
 import json
 from pathlib import Path
 

@@ -19,6 +19,8 @@ so it shows the asymmetry that the choice of voxels produces. The Waxholm Space
 atlas is of one rat; the sides that its array draws are not the brain's.
 """
 
+# sphinx_gallery_tags = ["measure", "compare", "advanced"]
+
 import csv
 import json
 

@@ -19,6 +19,8 @@ their shape in it, and some vanish. Measure every structure of the Allen mouse
 atlas at three resolutions, and find the coarsest that answers a question.
 """
 
+# sphinx_gallery_tags = ["measure", "compare", "intermediate"]
+
 import csv
 from collections import Counter
 

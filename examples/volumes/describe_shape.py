@@ -21,6 +21,8 @@ is not, because voxels have corners where tissue has none. This page measures
 the caudoputamen (CP) of the Allen mouse atlas, with the package scikit-image.
 """
 
+# sphinx_gallery_tags = ["measure", "shape", "advanced"]
+
 import csv
 
 import matplotlib.pyplot as plt

@@ -20,6 +20,8 @@ them all. What is divided into parts has few voxels of its own or none: its
 volume comes from the hierarchy, as the sum of what is in it.
 """
 
+# sphinx_gallery_tags = ["measure", "intermediate"]
+
 import csv
 from collections import Counter, defaultdict
 
