@@ -38,7 +38,7 @@ serve: .venv/ready  ## Show the built site at http://127.0.0.1:8000
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory docs/_build/html
 
 test: .venv/ready  ## Check every promise
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 lint: .venv/ready  ## Check the style of code, prose and workflows
 	@$(BIN)/ruff check

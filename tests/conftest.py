@@ -1,5 +1,6 @@
 """What tests share: the rooms of the house, and the built site."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -103,10 +104,19 @@ def source(request) -> tuple[str, Path]:
     return str(root), root
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one of the processes that share the tests build at a time."""
+    with open(ROOT / "Makefile") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def site() -> Path:
     """Return the built site; `make html` does nothing if it is current."""
-    built = run(["make", "html"])
+    with alone():
+        built = run(["make", "html"])
     assert built.returncode == 0, built.stdout + built.stderr
     return ROOT / "docs" / "_build" / "html"
 
@@ -130,11 +140,12 @@ def published(site, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("published") / "gallery"
     launch = [sys.executable, "docs/_ext/atlas_launch.py", sys.executable]
     sphinx = ["-m", "sphinx", "-q", "-n", "-W", "-d", f"{folder}.doctrees"]
-    built = run(
-        [*launch, *sphinx, "docs", folder],
-        SITE_URL="https://atlas.example/gallery",
-        GITHUB_REPOSITORY="someone/atlas",
-    )
+    with alone():
+        built = run(
+            [*launch, *sphinx, "docs", folder],
+            SITE_URL="https://atlas.example/gallery",
+            GITHUB_REPOSITORY="someone/atlas",
+        )
     assert built.returncode == 0, built.stdout + built.stderr
     return folder
 

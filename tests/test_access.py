@@ -3,64 +3,34 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import EXAMPLES, ROOT
+from playwright.sync_api import expect
 from test_light import pages_of
 
 # Everything that axe knows, and the targets of WCAG 2.2, which it is not
 # asked for by default.
 AXE = {
-    "resultTypes": ["violations"],
+    "resultTypes": ["violations", "incomplete"],
     "rules": {"target-size": {"enabled": True}},
 }
-each_view = [
-    pytest.mark.parametrize("theme", ["light", "dark"]),
-    pytest.mark.parametrize("width", [1280, 320]),
-]
-# The least contrast of each text that stands on a gradient: with each of its
-# colours, as axe does not tell.
-GRADIENTS = """
-() => {
-  const numbers = text => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
-    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const contrast = (one, other) => {
-    const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
-    return (high + 0.05) / (low + 0.05);
-  };
-  return [...document.querySelectorAll("a, button, p, span, div, code")]
-    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 &&
-                                             n.data.trim()))
-    .flatMap(element => {
-      let below = element;
-      while (below && getComputedStyle(below).backgroundImage === "none" &&
-             /, 0\\)|transparent/.test(
-               getComputedStyle(below).backgroundColor)) {
-        below = below.parentElement;
-      }
-      if (!below) return [];
-      const style = getComputedStyle(below);
-      const stops = style.backgroundImage.match(/rgba?\\([^)]*\\)/g);
-      const download = element.closest(".sphx-glr-download");
-      if (!stops && !download) return [];
-      const colour = numbers(getComputedStyle(element).color);
-      return [[element.textContent.trim().slice(0, 40),
-        Math.min(...(stops ?? [style.backgroundColor])
-          .map(stop => contrast(colour, numbers(stop))))]];
-    });
-}
-"""
+# Why axe cannot tell a contrast: there is a gradient or picture below the text.
+NOT_ONE_COLOUR = {"bgGradient", "bgImage", "imgNode"}
+# What can differ between the themes.
+AXE_COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 # Of the element that has the focus: how it shows it, and whether it is seen.
+# A box to tick is seen by its label, which covers it.
 FOCUSED = """
 () => {
-  const element = document.activeElement;
+  const active = document.activeElement;
+  const element = active.labels?.[0] ?? active;
+  const drawn = element === active ? active : element.querySelector("span");
   const { top, bottom, left, right } = element.getBoundingClientRect();
-  const style = getComputedStyle(element);
+  const style = getComputedStyle(drawn);
   const there = document.elementFromPoint(
     Math.min(Math.max((left + right) / 2, 1), innerWidth - 1),
     Math.min(Math.max((top + bottom) / 2, 1), innerHeight - 1));
   return {
-    end: element === document.body,
-    html: element.outerHTML.slice(0, 200),
+    end: active === document.body,
+    html: active.outerHTML.slice(0, 200),
     ring: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2
       || style.boxShadow !== "none",
     seen: !!there && (element.contains(there) || there.contains(element))
@@ -87,21 +57,33 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("kind", kinds)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 320])
-def test_axe_finds_nothing(site, browser, theme, width):
-    page = shown(browser, width, color_scheme=theme, reduced_motion="reduce")
-    found, wide = [], []
+def test_axe_finds_nothing(site, browser, width):
+    """And it can compute each contrast: no text stands on a gradient."""
+    page = shown(browser, width, reduced_motion="reduce")
+    found, undecided, wide = [], [], []
     for name in pages_of(site):
-        page.goto((site / name).as_uri())
-        assert page.evaluate("document.documentElement.dataset.theme") == theme
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            wide.append(name)
-        for violation in Axe().run(page, options=AXE).response["violations"]:
-            nodes = [node["html"][:200] for node in violation["nodes"]]
-            found.append((name, violation["id"], len(nodes), nodes[:2]))
+        for theme, options in (("light", AXE), ("dark", AXE_COLOURS)):
+            page.emulate_media(color_scheme=theme)
+            if theme == "light":
+                page.goto((site / name).as_uri())
+            expect(page.locator("html")).to_have_attribute("data-theme", theme)
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                wide.append(name)
+            told = Axe().run(page, options=options).response
+            for fault in told["violations"]:
+                nodes = [node["html"][:200] for node in fault["nodes"]]
+                found.append((name, theme, fault["id"], nodes[:2]))
+            undecided += [
+                (name, theme, node["html"][:200])
+                for doubt in told["incomplete"]
+                if doubt["id"] == "color-contrast"
+                for node in doubt["nodes"]
+                if node["any"][0]["data"]["messageKey"] in NOT_ONE_COLOUR
+            ]
     page.context.close()
     assert found == []
+    assert undecided == []
     assert wide == []
 
 
@@ -123,18 +105,6 @@ def test_axe_finds_nothing_in_what_opens(site, browser, theme):
             found.append((opener, violation["id"], nodes[:3]))
     page.context.close()
     assert found == []
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_text_on_downloads_and_gradients_can_be_read(site, browser, theme):
-    page = shown(browser, 1280, color_scheme=theme)
-    told = []
-    for name in pages_of(site):
-        page.goto((site / name).as_uri())
-        told += page.evaluate(GRADIENTS)
-    page.context.close()
-    assert len(told) >= len(EXAMPLES)
-    assert [text for text, contrast in told if contrast < 4.5] == []
 
 
 @pytest.mark.parametrize("width", [1280, 320])

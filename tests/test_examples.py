@@ -159,8 +159,9 @@ def test_make_run_prints_only_what_the_program_prints(tmp_path):
 @each_example
 def test_published_notebook_was_run(example, site):
     """The notebook on the site holds outputs, in order and without errors."""
-    [path] = (site / "_downloads").rglob(f"{example.stem}.ipynb")
+    [path] = (site / "aws_examples").rglob(f"{example.stem}.ipynb")
     notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
     install, *cells = (c for c in notebook.cells if c.cell_type == "code")
     comment, line = install.source.splitlines()
     assert comment.startswith("# ")
@@ -173,7 +174,7 @@ def test_published_notebook_was_run(example, site):
     assert not [o for o in outputs if o.output_type == "error"]
     assert any("image/png" in o.get("data", ()) for o in outputs)
     with zipfile.ZipFile(
-        next((site / "_downloads").rglob(f"{example.stem}.zip"))
+        next((site / "aws_examples").rglob(f"{example.stem}.zip"))
     ) as both:
         [packed] = [n for n in both.namelist() if n.endswith(".ipynb")]
         assert both.read(packed) == path.read_bytes()
@@ -183,7 +184,7 @@ def test_published_notebook_was_run(example, site):
 def test_page_and_notebook_print_what_the_program_prints(
     example, site, tmp_path
 ):
-    [path] = (site / "_downloads").rglob(f"{example.stem}.ipynb")
+    [path] = (site / "aws_examples").rglob(f"{example.stem}.ipynb")
     in_notebook = "".join(
         output.text
         for cell in nbformat.read(path, as_version=4).cells

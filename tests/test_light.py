@@ -30,6 +30,21 @@ new PerformanceObserver(list => {
   }
 }).observe({ type: "layout-shift", buffered: true });
 """
+# To the end, so that every picture comes, and the frame after.
+SCROLL = """
+async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  while (scrollY + innerHeight < document.body.scrollHeight - 1) {
+    scrollBy({ top: 700, behavior: "instant" });
+    await frame();
+  }
+  const pictures = [...document.images].filter(i => i.checkVisibility());
+  await Promise.all(pictures.map(i => i.complete ||
+    new Promise(done => i.onload = i.onerror = done)));
+  await frame();
+  await frame();
+}
+"""
 ICONS = """
 [...document.querySelectorAll("*")].flatMap(element =>
   ["::before", "::after"].map(part => getComputedStyle(element, part))
@@ -143,12 +158,8 @@ def test_nothing_fails_and_nothing_moves(site, browser, address, width):
     page.on("response", lambda r: r.status >= 400 and failed.append(r.url))
     moved = {}
     for name in pages_of(site):
-        page.goto(address + name, wait_until="networkidle")
-        # To the end and back, so that every picture comes.
-        for _ in range(40):
-            page.evaluate("scrollBy({top: 700, behavior: 'instant'})")
-        page.wait_for_load_state("networkidle")
-        page.wait_for_timeout(50)
+        page.goto(address + name)
+        page.evaluate(SCROLL)
         shifts = page.evaluate("window.shifts")
         if shifts > 0.001:
             moved[name] = shifts, page.evaluate("window.moved")

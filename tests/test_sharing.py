@@ -249,7 +249,7 @@ def link_of(stem, site):
     page = site / "aws_examples" / "slices" / f"{stem}.html"
     soup = BeautifulSoup(page.read_text(), "html.parser")
     [link] = {a["href"] for a in soup.select(f"a[href^='{VIEWER}']")}
-    [path] = (site / "_downloads").rglob(f"{stem}.ipynb")
+    [path] = (site / "aws_examples").rglob(f"{stem}.ipynb")
     cells = nbformat.read(path, as_version=4).cells
     prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
     assert f"]({link})" in prose
@@ -282,6 +282,9 @@ def test_each_slice_page_opens_its_own_section(site, tmp_path):
     assert x < at["outline_structures"]["x"] < x + width
     assert y < at["outline_structures"]["y"] < y + height
     assert at["write_names"]["x"] > 5.7, "not in the half that is drawn"
+    frames = site / "aws_examples/slices/coronal_sections"
+    places = [float(path.stem.split("_")[0]) for path in frames.iterdir()]
+    assert at["scrub_slices"]["z"] == pytest.approx(np.median(places), abs=0.1)
     _, middle, _ = numbers_after(code["colour_structures"], "positions_mm = ")
     assert at["colour_structures"]["z"] == pytest.approx(middle)
     printed = run_example(folder / "cut_angle.py", SOURCE, tmp_path)

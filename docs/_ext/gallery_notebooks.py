@@ -58,12 +58,13 @@ def run_notebook(path: Path) -> None:
         ).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        # Progress and the paths of this machine go to standard error.
-        cell["outputs"] = [
-            output
-            for output in cell.get("outputs", ())
-            if output.get("name") != "stderr"
-        ]
+        if cell.cell_type == "code":
+            # Progress and the paths of this machine go to standard error.
+            cell.outputs = [
+                output
+                for output in cell.outputs
+                if output.get("name") != "stderr"
+            ]
     notebook.cells.insert(0, install)
     notebook.metadata["executed"] = True
     nbformat.write(notebook, path)

@@ -103,7 +103,8 @@ for number, place_mm in zip(numbers, places_mm, strict=True):
 
 # %%
 # The slider shows one at a time. Elsewhere, Fiji opens the folder as a stack
-# (*File*, *Import*, *Image Sequence*).
+# (*File*, *Import*, *Image Sequence*), and :neuroglancer:`neuroglancer scrolls
+# through every section <6.6 4.0 5.7>`.
 #
 # Lay eight of them out
 # ---------------------
