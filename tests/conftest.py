@@ -1,12 +1,13 @@
 """What tests share: the rooms of the house, and the built site."""
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
+ANSWERS = ROOT / "docs" / "_data" / "answers.json"
 STANDIN = atlas_launch.STANDIN / atlas_standin.VERSION
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 each_example = pytest.mark.parametrize(
@@ -76,6 +78,50 @@ def steady(printed: str) -> str:
     """Leave out the lines that say how long something took."""
     lines = printed.splitlines(keepends=True)
     return "".join(s for s in lines if not s.startswith("measured"))
+
+
+@pytest.fixture
+def agree(request, record_property) -> Callable[..., None]:
+    """Return what holds a number of a page against another route to it.
+
+    What agrees on a mirror is noted, and shown by ``docs/how-we-know.rst``.
+    """
+    is_real = SOURCE not in ("auto", "cloud", "standin")
+    is_real = is_real and "standin" not in request.node.name
+
+    def hold(page, what, shown, other, unit, by, tolerance=0.0) -> None:
+        shown, other = float(shown), float(other)
+        assert abs(shown - other) <= tolerance, f"{page}, {what}"
+        if is_real:
+            row = {
+                "page": page,
+                "what": what,
+                "shown": float(f"{shown:.9g}"),
+                "other": float(f"{other:.9g}"),
+                "unit": unit,
+                "tolerance": float(f"{tolerance:.2g}"),
+                "by": by,
+                "test": request.node.nodeid.partition("[")[0],
+            }
+            record_property("answer", row)
+
+    return hold
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Note every answer that agreed; what was not asked now stays noted."""
+    rows = [
+        row
+        for report in terminalreporter.getreports("passed")
+        for name, row in getattr(report, "user_properties", ())
+        if name == "answer"
+    ]
+    noted = json.loads(ANSWERS.read_text())
+    known = {(row["page"], row["what"]): row for row in [*noted, *rows]}
+    if [*known.values()] != noted:
+        rows = [known[key] for key in sorted(known)]
+        ANSWERS.write_text(json.dumps(rows, indent=1, ensure_ascii=False))
+        ANSWERS.open("a").write("\n")
 
 
 @pytest.hookimpl(wrapper=True)

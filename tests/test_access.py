@@ -12,7 +12,7 @@ AXE = {
     "resultTypes": ["violations", "incomplete"],
     "rules": {"target-size": {"enabled": True}},
 }
-# Why axe cannot tell a contrast: there is a gradient or picture below the text.
+# Why axe cannot tell a contrast: a gradient or a picture lies below the text.
 NOT_ONE_COLOUR = {"bgGradient", "bgImage", "imgNode"}
 # What can differ between the themes.
 AXE_COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}

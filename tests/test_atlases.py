@@ -18,12 +18,15 @@ LABELS = ATLAS + "annotation-sets/allen_mouse-annotation/3_0/"
 LABELS += "annotations_compressed.ome.zarr/"
 
 
-def test_every_entry_of_the_index_is_listed(source, tmp_path):
+def test_every_entry_of_the_index_is_listed(source, tmp_path, agree):
     printed = run_example(PAGES / "list_atlases.py", source[0], tmp_path)
     index = source[1] / ATLAS / "atlases/last_versions.conf"
     entries = re.findall(r"(?m)^(\S+) = (\S+)$", index.read_text())
     assert entries
     assert f"{len(entries)} entries" in printed
+    n = re.search(r"(\d+) entries", printed)[1]
+    by = "the lines of the index's text"
+    agree("list_atlases", "entries", n, len(entries), "atlases", by)
     for entry, version in entries:
         folder = index.parent / entry / version.replace(".", "_")
         manifest = json.loads((folder / "manifest.json").read_text())
@@ -67,7 +70,7 @@ def test_odd_entries_are_listed_or_reported(tmp_path):
         assert words in " ".join(printed.split())
 
 
-def test_manifest_is_followed_to_every_level(source, tmp_path):
+def test_manifest_is_followed_to_every_level(source, tmp_path, agree):
     printed = run_example(PAGES / "follow_manifest.py", source[0], tmp_path)
     n_bytes = {"uint32": 4, "uint16": 2, "uint8": 1}
     seen = 0
@@ -89,13 +92,18 @@ def test_manifest_is_followed_to_every_level(source, tmp_path):
     terminology = source[1] / ATLAS / "terminologies/allen_mouse-terminology"
     table = (terminology / "3_0/terminology.csv").read_text()
     n_rows = table.count("\n") - 1
-    assert f"terminology: {n_rows} rows" in printed
+    shown = re.search(r"terminology: (\d+) rows", printed)[1]
+    by = "the lines of the table's text"
+    agree("follow_manifest", "the table", shown, n_rows, "rows", by)
+    shown = printed.count(" MB, chunks of")
+    by = "the metadata in the folders of the bucket"
+    agree("follow_manifest", "levels", shown, seen, "arrays", by)
     assert "version 3.0, folder 3_0" in printed
     assert "sides differ by at most 0.000 µm" in printed
     assert "axes begin at asr; the manifest says asr" in printed
 
 
-def test_lock_holds_the_digests_of_the_objects(source, tmp_path):
+def test_lock_holds_the_digests_of_the_objects(source, tmp_path, agree):
     printed = run_example(PAGES / "pin_atlas.py", source[0], tmp_path)
     shown = re.findall(r"(?m)^([0-9a-f]{16}) (\S+)$", printed)
     array = zarr.open_array(source[1] / LABELS / "s3", mode="r")
@@ -109,6 +117,8 @@ def test_lock_holds_the_digests_of_the_objects(source, tmp_path):
     assert changed == f"brainglobe/atlas/{shown[-1][1]}"
     n = (array[:] == 672).sum()
     assert f"{n:,} voxels = {n * 0.1**3:.3f} mm³" in printed
+    shown = re.search(r"([\d,]+) voxels =", printed)[1].replace(",", "")
+    agree("pin_atlas", "CP, 100 µm", shown, n, "voxels", "the whole array")
 
 
 def test_lock_tells_what_is_absent(tmp_path):

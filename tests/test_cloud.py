@@ -104,7 +104,7 @@ def test_page_counts_what_the_server_sends(page, unlisted, source, tmp_path):
     assert counted["bytes"] == pytest.approx(expected, abs=50 * len(listed))
 
 
-def test_read_slice_reads_these_chunks(source, tmp_path):
+def test_read_slice_reads_these_chunks(source, tmp_path, agree):
     printed = run_example(PAGES / "read_slice.py", source[0], tmp_path)
     box = re.search(
         r"box: (\d+) to (\d+) (\d+) to (\d+) (\d+) to (\d+)", printed
@@ -126,6 +126,10 @@ def test_read_slice_reads_these_chunks(source, tmp_path):
         ]
         n, absent, kb = files(source[1], f"{LABELS}/s1", product(*keys))
         assert found[name] == (n, absent, pytest.approx(kb, abs=0.051))
+        by = "the files of the chunks in question"
+        agree(
+            "read_slice", f"{name}, sent", found[name][2], kb, "kB", by, 0.051
+        )
         n_wanted = np.prod([stop - start for start, stop in sides])
         share = re.search(rf"\n{name}: ([\d.]+)% of", printed)[1]
         expected = 100 * n_wanted / (n * np.prod(array.chunks))
@@ -134,7 +138,9 @@ def test_read_slice_reads_these_chunks(source, tmp_path):
     assert found["overview"] == pytest.approx(coarse, abs=0.051)
 
 
-def test_read_slice_finds_the_whole_structure_in_its_box(source, tmp_path):
+def test_read_slice_finds_the_whole_structure_in_its_box(
+    source, tmp_path, agree
+):
     printed = run_example(PAGES / "read_slice.py", source[0], tmp_path)
     rsp = subtree(source[1], "RSP")
     fine, coarse = (
@@ -152,6 +158,10 @@ def test_read_slice_finds_the_whole_structure_in_its_box(source, tmp_path):
         assert low <= inside[0] <= inside[-1] < high
     assert f"\nbox: {' '.join(sides)}\n" in printed
     assert f"\nRSP: {fine.sum():,} voxels in the box, 0 outside\n" in printed
+    shown = re.search(r"\nRSP: ([\d,]+)", printed)[1].replace(",", "")
+    by = "the whole array, and the table's paths"
+    what = "RSP in its box, 25 µm"
+    agree("read_slice", what, shown, fine.sum(), "voxels", by)
 
 
 def test_read_slice_of_the_real_atlas(mirror, tmp_path):
@@ -252,7 +262,7 @@ def test_absent_chunk_is_background_unless_listing_is_forbidden(bucket):
     assert "PermissionError" in done.stderr
 
 
-def test_read_mask_agrees_with_the_annotation(source, tmp_path):
+def test_read_mask_agrees_with_the_annotation(source, tmp_path, agree):
     printed = run_example(PAGES / "read_mask.py", source[0], tmp_path)
     labels = zarr.open_array(source[1] / LABELS / "s2", mode="r")[:]
     found = np.unique(labels, return_counts=True)
@@ -262,7 +272,10 @@ def test_read_mask_agrees_with_the_annotation(source, tmp_path):
         n = sum(n_own.get(i, 0) for i in ids)
         line = rf"\n{acronym}: (\S+) voxels = (\S+) mm³; 0 differ .* (\d+) ids"
         found = re.search(line, printed)
-        assert found[1] == f"{n:,}"
+        by = "the annotation, whole, and the table's paths"
+        what = f"mask of {acronym}, 50 µm"
+        shown = found[1].replace(",", "")
+        agree("read_mask", what, shown, n, "voxels", by)
         assert float(found[2]) == pytest.approx(n / 8000, abs=0.00051)
         assert int(found[3]) == len(ids)
 

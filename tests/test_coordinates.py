@@ -78,7 +78,7 @@ def a_million_cells(shape) -> np.ndarray:
     return cells
 
 
-def test_assign_points_counts_every_cell(place, tmp_path):
+def test_assign_points_counts_every_cell(place, tmp_path, agree):
     text = printed("assign_points", place, tmp_path)
     labels, centres = level(place, 50)
     cells = a_million_cells(labels.shape)
@@ -101,6 +101,10 @@ def test_assign_points_counts_every_cell(place, tmp_path):
     }
     for name, expected in n.items():
         assert f"{expected:9,} {name}\n" in text
+    shown = re.search(r"([\d,]+) a structure\n", text)[1].replace(",", "")
+    by = "a histogram with the voxels for bins"
+    what = "of a million, in a structure"
+    agree("assign_points", what, shown, n_labelled, "points", by)
     rolled = re.findall(r"(?m)^ *([\d,]+) +([\d.]+) +([\d.]+)  (\w+)$", text)
     assert len(rolled) == 13
     rows = rows_of(place)
@@ -121,7 +125,7 @@ def test_assign_points_counts_every_cell(place, tmp_path):
     assert "\n0 of 1,000,000 points differ" in text
 
 
-def test_follow_probe_names_what_is_at_each_depth(place, tmp_path):
+def test_follow_probe_names_what_is_at_each_depth(place, tmp_path, agree):
     text = printed("follow_probe", place, tmp_path)
     pieces = re.findall(r"(?m)^ *([\d.]+) +([\d.]+) +([\d.]+)  (\S.*)$", text)
     starts, stops, lengths = np.array([p[:3] for p in pieces], float).T
@@ -131,6 +135,9 @@ def test_follow_probe_names_what_is_at_each_depth(place, tmp_path):
     assert (starts[1:] == stops[:-1]).all()
     assert lengths == pytest.approx(stops - starts, abs=0.011)
     assert len(pieces) > 20
+    by = "the length of the probe"
+    what = "all pieces together"
+    agree("follow_probe", what, lengths.sum(), 5000, "µm", by, 0.2)
     assert all(a != b for a, b in pairwise(names))
 
     labels, centres = level(place, 25)
@@ -154,13 +161,23 @@ def test_follow_probe_names_what_is_at_each_depth(place, tmp_path):
         assert expected in [names[n] for n in np.flatnonzero(near)], depth
 
 
-def test_convert_coordinates(place, tmp_path):
+def test_convert_coordinates(place, tmp_path, agree):
     text = printed("convert_coordinates", place, tmp_path)
     assert "\n0 indices changed on the way" in text
     for name, um in ("s0", 10), ("s1", 25), ("s2", 50), ("s3", 100):
         found = re.search(rf"{name}: ([\d.]+) of points differ", text)
         expected = 1 - (1 - 5 / um) ** 3
-        assert float(found[1]) == pytest.approx(expected, abs=0.003)
+        by = "the share of a voxel within 5 µm of three of its sides"
+        what = f"points that change their voxel by 5 µm, {name}"
+        agree(
+            "convert_coordinates",
+            what,
+            found[1],
+            expected,
+            "of all",
+            by,
+            0.003,
+        )
 
     # RAS, which names the ends of axes, is lpi in BrainGlobe's words.
     matrix = re.search(r"(?s)indices for RAS:\n\[(.*?)\]\]", text)[1]

@@ -33,6 +33,9 @@ from conftest import (
 EXPLORE = ROOT / "examples" / "explore_atlas.py"
 GIN = "gin.g-node.org/BrainGlobe/atlases-v2/raw/master/annotations/"
 GIN += "allen_mouse_v1/"
+TABLE = "structures.csv"
+IN_BUCKET = "s3/brainglobe/atlas/annotation-sets/allen_mouse-annotation/3_0/"
+IN_BUCKET += "annotations_compressed.ome.zarr/s1"
 
 
 def rsp_of(printed: str) -> tuple[int, float]:
@@ -71,9 +74,20 @@ def test_explore_atlas_agrees_with_the_generator(tmp_path):
     assert rsp_of(printed) == (expected, round(expected * 0.025**3, 3))
 
 
-def test_explore_atlas_on_the_real_atlas(mirror, tmp_path):
+def test_explore_atlas_on_the_real_atlas(mirror, tmp_path, agree):
     printed = run_example(EXPLORE, str(mirror), tmp_path)
     assert rsp_of(printed) == (672_063, 10.501)
+    n, mm3 = rsp_of(printed)
+    paths = re.findall(r"/997/[\d/]+", (mirror / GIN / TABLE).read_text())
+    ids = [int(p.split("/")[-2]) for p in paths if "/254/" in p]
+    assert len(ids) > 10
+    other = np.isin(zarr.open_array(mirror / IN_BUCKET, mode="r")[:], ids)
+    by = "the bucket's own array, whole, and the paths of the table"
+    page = "explore_atlas", "both sides of RSP, 25 µm"
+    agree(*page, n, other.sum(), "voxels", by)
+    by = "the figure published with the file: 672,063 voxels"
+    page = "explore_atlas", "volume of RSP, 25 µm"
+    agree(*page, mm3, 672_063 * 0.025**3, "mm³", by, 0.0005)
     assert "VISp: 7 by hierarchy, 28 by prefix" in printed
     assert "RSPd4" in re.search(r"Without a voxel.*", printed)[0]
     right, left, both = re.search(

@@ -45,13 +45,15 @@ def printed(stem: str, mirror: Path, cwd: Path, pattern: str) -> float:
         (50, "CP", "describe_shape", r"(?m)^([\d,]+) voxels ="),
     ],
 )
-def test_voxels(um, acronym, stem, pattern, peer, mirror, tmp_path):
+def test_voxels(um, acronym, stem, pattern, peer, mirror, tmp_path, agree):
     mask = peer(um).get_structure_mask(acronym) > 0
-    assert printed(stem, mirror, tmp_path, pattern) == mask.sum()
+    shown = printed(stem, mirror, tmp_path, pattern)
+    what = f"{acronym}, {um} µm, by the peer"
+    agree(stem, what, shown, mask.sum(), "voxels", "brainglobe-atlasapi")
 
 
 @pytest.mark.parametrize("acronym", ["TH", "HY", "CB", "HPF"])
-def test_volumes(acronym, peer, mirror, tmp_path):
+def test_volumes(acronym, peer, mirror, tmp_path, agree):
     """A division has the page's volume, but for the peer's 100 µm voxels."""
     mask = peer(100).get_structure_mask(acronym) > 0
     mm3 = printed(
@@ -60,4 +62,7 @@ def test_volumes(acronym, peer, mirror, tmp_path):
         tmp_path,
         rf"(?m)^{acronym} .* voxels +([\d.]+) mm³",
     )
-    assert mask.sum() / 1000 == pytest.approx(mm3, rel=0.01)
+    by = "brainglobe-atlasapi at 100 µm, which rounds to its own voxels"
+    what = f"{acronym}, by the peer"
+    other = mask.sum() / 1000
+    agree("measure_structures", what, mm3, other, "mm³", by, 0.01 * mm3)

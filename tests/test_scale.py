@@ -84,7 +84,7 @@ def by_structure(folder, counts):
     return total
 
 
-def test_volumes_at_10_um(source, tmp_path, counts):
+def test_volumes_at_10_um(source, tmp_path, counts, agree):
     text = run_example(PAGES / "bound_memory.py", *source[:1], tmp_path)
     folder = source[1]
     fine = by_structure(folder, counts(folder))
@@ -97,7 +97,10 @@ def test_volumes_at_10_um(source, tmp_path, counts):
     )
     assert len(lines) == 6
     for acronym, mm3, percent in lines:
-        assert float(mm3) == pytest.approx(fine[acronym] / 1e6, abs=0.00051)
+        by = "voxels of 25 µm, each with its weight at 10 µm"
+        what = f"{acronym}, 10 µm"
+        other = fine[acronym] / 1e6
+        agree("bound_memory", what, mm3, other, "mm³", by, 0.00051)
         change = 100 * (coarse[acronym] * 125 / fine[acronym] - 1)
         assert float(percent) == pytest.approx(change, abs=0.0051)
     differ = {
@@ -117,10 +120,12 @@ def test_volumes_at_10_um(source, tmp_path, counts):
     assert f"{8 * 6 * mb:.0f} MB at most\n" in text
 
 
-def test_rsp_at_10_um_agrees_with_the_published_25_um(mirror, tmp_path):
+def test_rsp_at_10_um_agrees_with_the_published_25_um(mirror, tmp_path, agree):
     text = run_example(PAGES / "bound_memory.py", str(mirror), tmp_path)
     [mm3] = re.findall(r"RSP +([\d.]+) mm³", text)
-    assert float(mm3) == pytest.approx(10.500984, rel=1e-3)
+    by = "the figure published for 25 µm"
+    what = "RSP, 10 against 25 µm"
+    agree("bound_memory", what, mm3, 10.500984, "mm³", by, 0.0105)
 
 
 def test_page_runs_in_a_gigabyte_and_the_whole_array_does_not():
@@ -173,9 +178,13 @@ def assert_workers_agree(text, counts):
     assert f"[{128 + 16 + 2 + 1}, {128 + 16 + 2 + 1}] tasks" in text
 
 
-def test_workers_agree_with_the_weights(source, tmp_path, counts):
+def test_workers_agree_with_the_weights(source, tmp_path, counts, agree):
     text = run_example(PAGES / "scale_out.py", *source[:1], tmp_path)
     assert_workers_agree(text, counts(source[1]))
+    shown = re.search(r"all workers: \d+ ids, ([\d.]+) mm³", text)[1]
+    other = sum(n for i, n in counts(source[1]).items() if i) / 1e6
+    by = "voxels of 25 µm, each with its weight at 10 µm"
+    agree("scale_out", "tissue, 10 µm", shown, other, "mm³", by, 5e-7)
     assert "128 rows of chunks, 4,815,360,000 bytes\n" in text
     # The rows 7, 4 and 7, 5 of the grid, without the grid.
     fine = zarr.open_array(source[1] / LABELS / "s0", mode="r")

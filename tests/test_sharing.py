@@ -77,7 +77,7 @@ def volumes_mm3(place, atlas, level, side_mm):
     return {name: count * side_mm**3 for name, count in found.items()}
 
 
-def test_compare_species(source, tmp_path):
+def test_compare_species(source, tmp_path, agree):
     name, place = source
     text = run_example(SPECIES, name, tmp_path)
     mouse = volumes_mm3(place, "allen_mouse", "s2", 0.05)
@@ -96,7 +96,9 @@ def test_compare_species(source, tmp_path):
         found = [float(number) for number in numbers]
         assert found[:4] == pytest.approx(expected, abs=0.0051)
         assert found[1:4:2] == pytest.approx(expected[1::2], abs=0.00051)
-        assert found[4] == pytest.approx(shares[1] / shares[0], abs=0.0051)
+        by = "both arrays, whole, and the paths of the tables"
+        ratio, what = shares[1] / shares[0], f"share, rat to mouse: {name}"
+        agree("compare_species", what, found[4], ratio, "times", by, 0.0051)
     wholes = {
         "brain": brains,
         "all with an id": [mouse["everything"], rat["everything"]],
@@ -158,7 +160,7 @@ def printed_link(text):
     return link
 
 
-def test_link_opens_the_view_of_the_page(source, tmp_path):
+def test_link_opens_the_view_of_the_page(source, tmp_path, agree):
     name, place = source
     text = run_example(LINK, name, tmp_path)
     link = printed_link(text)
@@ -168,6 +170,9 @@ def test_link_opens_the_view_of_the_page(source, tmp_path):
     ids = subtree([254, 1080], rows)
     assert selected(state) == ids
     assert f"{len(link):,} characters, {len(ids)} ids:\n" in text
+    shown = re.search(r"(\d+) ids:\n", text)[1]
+    by = "the state that the link holds, and the table's paths"
+    agree("open_neuroglancer", "in the link", shown, len(ids), "ids", by)
     colours = {r["annotation_value"]: r["color_hex_triplet"] for r in rows}
     for layer in state["layers"]:
         for i, colour in layer.get("segmentColors", {}).items():

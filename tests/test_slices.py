@@ -68,7 +68,7 @@ def printed(source, tmp_path):
     return lambda stem: Printed(stem, *source, tmp_path)
 
 
-def test_draw_planes(printed):
+def test_draw_planes(printed, agree):
     page = printed("draw_planes")
     labels = page.labels("s2")
     # 7.5, 2.5 and 3.5 mm, where voxel n reaches from n to n + 1 twentieths
@@ -82,9 +82,13 @@ def test_draw_planes(printed):
     assert f"Voxel [150, 50, 70] is {name}\n" in page.text
     a, d, m = labels.shape
     assert page.numbers("# of # voxels differ") == [(0, d), (0, m), (0, a)]
+    shown = sum(n for _, n in page.numbers("# of # voxels differ"))
+    by = "the shape of the stored array"
+    what = "along the lines where planes meet, all alike"
+    agree("draw_planes", what, shown, a + d + m, "voxels", by)
 
 
-def test_outline_structures(printed):
+def test_outline_structures(printed, agree):
     page = printed("outline_structures")
     section = page.labels("s1")[300]
     hip = page.subtree("HIP")
@@ -106,11 +110,15 @@ def test_outline_structures(printed):
     mm2 = round(n * 0.025**2, 4)
     assert page.numbers("HIP, within the lines: # mm²") == [mm2]
     assert page.numbers("HIP, # voxels: # mm²") == [(n, mm2)]
+    [shown] = page.numbers("HIP, within the lines: # mm²")
+    by = "voxels whose path in the table leads through HIP"
+    what = "HIP in the section, within its outline"
+    agree("outline_structures", what, shown, mm2, "mm²", by, 5e-5)
     [named] = re.findall(r"(?m)^HIP, CA.*", page.text)
     assert len(named.split(", ")) == len(hip)
 
 
-def test_write_names(printed):
+def test_write_names(printed, agree):
     page = printed("write_names")
     half = np.pad(page.labels("s1")[300, :, 228:], 2)
     core = half[2:-2, 2:-2]
@@ -129,9 +137,12 @@ def test_write_names(printed):
     assert n_names + n_crowded == len(roomy)
     assert n_names > 90
     assert page.numbers("# of # names are in") == [(n_names, n_names)]
+    by = "voxels with none but their own id within two steps"
+    what = "in the section, too thin for a name"
+    agree("write_names", what, n_thin, len(ids - roomy), "structures", by)
 
 
-def test_colour_structures(printed):
+def test_colour_structures(printed, agree):
     page = printed("colour_structures")
     table = re.findall(
         r"(?m)^(\S+) +([\d,]+) voxels going up, +([\d,]+) g", page.text
@@ -154,12 +165,15 @@ def test_colour_structures(printed):
     for acronym, *both in table:
         assert both == [f"{n_voxels[acronym]:,}"] * 2, acronym
         assert n_voxels[acronym] > 0
-    assert page.numbers("# of # structures have a value") == [
-        (sum(map(bool, nearest.values())), len(page.rows))
-    ]
+    [(shown, n_rows)] = page.numbers("# of # structures have a value")
+    assert n_rows == len(page.rows)
+    n_valued = sum(map(bool, nearest.values()))
+    by = "the paths of the table"
+    what = "with a value, own or inherited"
+    agree("colour_structures", what, shown, n_valued, "structures", by)
 
 
-def test_cut_angle(printed):
+def test_cut_angle(printed, agree):
     page = printed("cut_angle")
     labels = page.labels("s2")[:]
     centre = {}
@@ -181,7 +195,9 @@ def test_cut_angle(printed):
     a, d, m = centre["MH"]
     back, down = centre["IPN"][0] - a, centre["IPN"][1] - d
     tilt = math.atan(back / down)
-    assert page.numbers("tilted by #°") == [round(math.degrees(tilt), 1)]
+    [shown] = page.numbers("tilted by #°")
+    by = "averages of the two landmarks' voxels, and trigonometry"
+    agree("cut_angle", "tilt", shown, math.degrees(tilt), "°", by, 0.05)
 
     tract = page.subtree("fr")
     n_oblique = 0

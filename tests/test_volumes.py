@@ -83,7 +83,7 @@ def faces_of(mask):
     )
 
 
-def test_measure_structures(printed):
+def test_measure_structures(printed, agree):
     page = printed("measure_structures")
     labels = page.labels("s1")[:]
     ids = np.unique(labels)
@@ -107,6 +107,10 @@ def test_measure_structures(printed):
             n,
             pytest.approx(n / 64_000, abs=0.0006),
         ]
+        what = f"{acronym}, 25 µm"
+        by = "the whole array sorted into bins, and the table's paths"
+        [shown, _] = page.numbers(f"\n{acronym} # voxels # mm³")
+        agree("measure_structures", what, shown, n, "voxels", by)
     tissue = np.count_nonzero(labels)
     assert page.numbers("\nroot # + without a row # voxels") == [tissue, 0]
     assert page.numbers("not zero: # voxels") == [tissue]
@@ -126,14 +130,16 @@ def test_measure_structures_of_the_generator(tmp_path):
         assert page.numbers(f"\n{acronym} # voxels")[0] == n > 0
 
 
-def test_compare_resolutions(printed):
+def test_compare_resolutions(printed, agree):
     page = printed("compare_resolutions")
     rsp = page.subtree("RSP")
     n = {}
     for um, level in (50, "s2"), (100, "s3"):
         is_rsp = np.isin(page.labels(level)[:], rsp)
         n[um], error = page.numbers(f"\n{um} µm: # ± # voxels")
-        assert n[um] == is_rsp.sum()
+        by = "the whole array, and the table's paths"
+        what = f"RSP, {um} µm"
+        agree("compare_resolutions", what, n[um], is_rsp.sum(), "voxels", by)
         assert error == pytest.approx(faces_of(is_rsp) ** 0.5 / 2, abs=1)
     fine, mm3 = page.numbers("\n25 µm: # voxels = # mm³")
     assert fine == np.isin(page.labels("s1")[:], rsp).sum()
@@ -168,7 +174,7 @@ def test_compare_resolutions_of_the_real_atlas(mirror, tmp_path):
     ]
 
 
-def test_compare_hemispheres(printed):
+def test_compare_hemispheres(printed, agree):
     page = printed("compare_hemispheres")
     for animal, place, level in ("mouse", MOUSE, "s2"), ("rat", RAT, "s0"):
         labels = page.labels(level, place)
@@ -199,6 +205,9 @@ def test_compare_hemispheres(printed):
                 )
         assert found[0][1:] == [sides[1], sides[2]]
         assert found[1][1:] == own.tolist()
+        by = "halves of whole slabs"
+        what = f"left of the {animal} brain's middle"
+        agree("compare_hemispheres", what, found[1][1], own[0], "voxels", by)
         assert sides.sum() == own.sum() == np.sum(found[0][1:])
         assert abs(middle - median(middles)) < 5
         assert (abs(found[0][0] - found[1][0]) > 0.3) == (animal == "rat")
@@ -209,7 +218,7 @@ def test_compare_hemispheres(printed):
         )
 
 
-def test_describe_shape(printed):
+def test_describe_shape(printed, agree):
     page = printed("describe_shape")
     is_cp = page.labels("s2")[:] == 672
     parts, n_parts = ndimage.label(is_cp)
@@ -233,7 +242,9 @@ def test_describe_shape(printed):
         )
         np.testing.assert_allclose(numbers, expected, atol=0.00051)
     [faces] = page.numbers("faces: # mm²")
-    assert faces == pytest.approx(faces_of(is_cp) * 0.05**2, abs=0.006)
+    by = "the array against itself, moved by one voxel"
+    mm2 = faces_of(is_cp) * 0.05**2
+    agree("describe_shape", "faces of CP, 50 µm", faces, mm2, "mm²", by, 0.006)
     [mesh], [smooth] = (
         page.numbers(f"\n{s}mesh: # mm²") for s in ("", "smooth ")
     )
