@@ -34,6 +34,9 @@ run: .venv/ready  ## Run one program: make run EXAMPLE=examples/explore_atlas.py
 	$(call need,EXAMPLE,run EXAMPLE=examples/explore_atlas.py)
 	$(LAUNCH) --example $(EXAMPLE) $(BIN)/python $(EXAMPLE)
 
+publishable: .venv/ready  ## Refuse a site that was not all made from the cloud
+	@$(BIN)/python docs/_ext/gallery_version.py docs/_build/html
+
 serve: .venv/ready  ## Show the built site at http://127.0.0.1:8000
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory docs/_build/html
 
@@ -74,4 +77,4 @@ clean:  ## Remove everything generated but the fetched objects
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
 	@touch $@
 
-.PHONY: help html html-noplot one live new run serve test lint format linkcheck notebooks mirror lock clean
+.PHONY: help html html-noplot one live new run publishable serve test lint format linkcheck notebooks mirror lock clean

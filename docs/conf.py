@@ -37,6 +37,7 @@ extensions = [
     "gallery_noscript",
     "gallery_light",
     "gallery_csp",
+    "gallery_version",
 ]
 copybutton_exclude = ".linenos, .gp, .go"
 
