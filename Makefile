@@ -20,7 +20,11 @@ html-noplot: .venv/ready  ## Build the site without running new examples
 
 one: .venv/ready  ## Run one example and build: make one PATTERN=explore_atlas
 	$(call need,PATTERN,one PATTERN=explore_atlas)
-	$(LAUNCH) $(SPHINX) -b html -D suppress_warnings=image.not_readable -D sphinx_gallery_conf.filename_pattern=$(PATTERN) docs docs/_build/html
+	$(LAUNCH) $(SPHINX) -b html -D suppress_warnings=image.not_readable -D sphinx_gallery_conf.filename_pattern='$(PATTERN)' docs docs/_build/html
+
+changed: .venv/ready  ## Build, and run what a branch touches: make changed BASE=origin/main
+	$(call need,BASE,changed BASE=origin/main)
+	@pattern=$$($(BIN)/python docs/_ext/changed_examples.py "$(BASE)") && $(MAKE) --no-print-directory one PATTERN="$$pattern"
 
 live: .venv/ready  ## Build one page at each change: make live PATTERN=explore_atlas
 	$(call need,PATTERN,live PATTERN=explore_atlas)
@@ -56,6 +60,9 @@ format: .venv/ready  ## Mend what the linters can
 linkcheck: .venv/ready  ## Check the links to other sites (needs the network)
 	$(LAUNCH) $(BIN)/sphinx-build -b linkcheck -D plot_gallery=0 docs docs/_build/linkcheck
 
+drift: .venv/ready  ## Ask the hosts whether the published site's data changed
+	@$(BIN)/python docs/_ext/atlas_drift.py $(LIST)
+
 notebooks:  ## Push the built notebooks to the branch that Colab opens (CI)
 	$(call need,REMOTE,notebooks REMOTE=…)
 	@export GIT_DIR=$$(mktemp -d) GIT_WORK_TREE=.; cd docs/_build/html && git init -q && git add 'aws_examples/*.ipynb' binder && git -c user.name=gallery -c user.email=gallery@localhost commit -qm Notebooks && git push -qf "$(REMOTE)" HEAD:refs/heads/notebooks
@@ -77,4 +84,4 @@ clean:  ## Remove everything generated but the fetched objects
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
 	@touch $@
 
-.PHONY: help html html-noplot one live new run publishable serve test lint format linkcheck notebooks mirror lock clean
+.PHONY: help html html-noplot one changed live new run publishable serve test lint format linkcheck drift notebooks mirror lock clean

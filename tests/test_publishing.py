@@ -1,19 +1,20 @@
 """Only a site that was made from the cloud is published, and it says so."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import atlas_drift
 import origin as host
 import pytest
 from atlas_launch import HOSTS
+from atlas_store import Cloud, Limits, sha256
 from conftest import ROOT, run
 from folders import passes_sha256sum
-from test_build import PROGRAM, House
+from test_build import PROGRAM, House, change
 
 CSV = HOSTS["gin.g-node.org"][1]
 INDEX = HOSTS["s3/brainglobe"][1]
@@ -70,18 +71,27 @@ class Published(House):
         self.git("commit", "--quiet", "--message", "All", "--allow-empty")
         return self.git("rev-parse", "HEAD")
 
-    def build(self, origin: host.Origin, source: str = "cloud") -> str:
-        """Build with hosts of the test; return what was printed."""
-        command = [sys.executable, ROOT / "tests/origin.py", self.root]
-        sphinx = [sys.executable, "-m", "sphinx", "-n", "-W", "docs"]
-        done = run(
-            [*command, origin.root, *sphinx, self.site],
+    def launch(self, origin, source: str, *command):
+        """Run a command with the hosts of the test; return what it did."""
+        launcher = [sys.executable, ROOT / "tests/origin.py", self.root]
+        return run(
+            [*launcher, origin.root, *command],
             source,
             self.root,
             PYTHONPATH=str(self.root / "fake"),
         )
+
+    def build(self, origin, source: str = "cloud") -> None:
+        """Build the site from the hosts of the test."""
+        sphinx = [sys.executable, "-m", "sphinx", "-n", "-W", "docs"]
+        done = self.launch(origin, source, *sphinx, self.site)
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
+
+    def ask(self, origin, source: str):
+        """Run the first example alone."""
+        name = self.example.relative_to(self.root)
+        program = ["--example", name, sys.executable, name]
+        return self.launch(origin, source, *program)
 
     def publish(self, site: Path) -> subprocess.CompletedProcess:
         """Ask whether a site may be published."""
@@ -263,3 +273,258 @@ def test_changed_files_and_examples_that_were_not_run_are_refused(house):
     house.git("checkout", "--quiet", "docs/data.rst")
     assert "  aws_examples/draw_line: not run\n" in done.stderr
     assert "  files differ from the commit\n" in done.stderr
+
+
+# What a pull request builds -------------------------------------------------
+
+
+def test_what_was_fetched_serves_without_a_network(house, origin):
+    assert house.ask(origin, "cloud").returncode == 0
+    origin.asked.clear()
+    done = house.ask(origin, "offline")
+    assert done.stdout == "the number is 42 from afar\n\n"
+    assert "every object comes from the mirror" in done.stderr
+    assert not origin.asked
+
+
+@pytest.mark.parametrize("held", ["another", "nothing"])
+def test_what_was_not_fetched_is_made_up_and_said_to_be(house, origin, held):
+    assert house.ask(origin, "cloud").returncode == 0
+    origin.asked.clear()
+    sums = house.root / ".cache/atlas/SHA256SUMS"
+    other = f"{'0' * 64}  another/object\n"
+    sums.write_text(other if held == "another" else "")
+    done = house.ask(origin, "offline")
+    assert done.stdout == "the number is 42 made up\n"
+    assert "SYNTHETIC DATA" in done.stderr
+    assert (f"lacks https://{CSV}" in done.stderr) == (held == "another")
+    assert not origin.asked
+    sums.unlink()
+
+
+def test_what_is_wrong_is_not_tried_with_the_stand_in(house, origin):
+    """A failure that only the real data show must not be hidden."""
+    assert house.ask(origin, "cloud").returncode == 0
+    change(house.example, "print(", "assert plt is None\nprint(")
+    done = house.ask(origin, "offline")
+    house.git("checkout", "--quiet", "examples")
+    assert done.returncode == 1
+    assert "AssertionError" in done.stderr
+    assert "SYNTHETIC DATA" not in done.stderr
+
+
+CHANGED = {
+    "nothing": ([], ""),
+    "an example": (["examples/draw_line.py"], "draw_line"),
+    "prose": (["docs/data.rst", "examples/GALLERY_HEADER.rst"], ""),
+    "prose that shows a picture": (["docs/index.rst"], "draw_other"),
+    "an example whose picture an example shows": (
+        ["examples/draw_other.py"], "draw_other draw_third",
+    ),
+    "an example that shows a picture": (
+        ["examples/draw_third.py"], "draw_other draw_third",
+    ),
+    "prose with a small gallery": (["docs/glossary.rst"], "draw_line"),
+    "what decides no result": (
+        ["README.md", "tests/test_style.py", "docs/_static/gallery.css"], "",
+    ),
+    "the lock": (["requirements.lock"], "every example"),
+    "an extension": (["docs/_ext/gallery_key.py"], "every example"),
+    "a new extension": (["docs/_ext/new.py"], "every example"),
+    "the configuration": (["docs/conf.py"], "every example"),
+    "a file that pages show": (["docs/_data/tags.toml"], "every example"),
+}  # fmt: skip
+PICTURE = (
+    "\n.. figure:: aws_examples/images/sphx_glr_draw_other_001_2_00x.png\n"
+)
+
+
+@pytest.fixture(scope="module")
+def branch(tmp_path_factory) -> Published:
+    """Return a repository where pages show pictures of examples."""
+    house = Published(tmp_path_factory.mktemp("branch"))
+    third = house.example.with_name("draw_third.py")
+    third.write_text(f"{PROGRAM}\n# %%\n# {PICTURE.strip()}\n")
+    with open(house.root / "docs/index.rst", "a") as index:
+        index.write(PICTURE)
+    small = "\n.. minigallery::\n   ../examples/draw_line.py\n"
+    (house.root / "docs/glossary.rst").write_text(small)
+    house.commit()
+    house.git("tag", "base")
+    return house
+
+
+def touched(house: Published) -> tuple[str, re.Pattern]:
+    """Return what is to be run for a branch, in words and as a pattern."""
+    program = house.root / "docs/_ext/changed_examples.py"
+    done = run([sys.executable, program, "base"], cwd=house.root)
+    assert done.returncode == 0, done.stderr
+    told = done.stderr.removeprefix("To run: ").removesuffix("\n")
+    return told, re.compile(done.stdout.rstrip("\n"))
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize(("paths", "run"), CHANGED.values(), ids=CHANGED)
+def test_branch_runs_what_it_touches(branch, paths, run, committed):
+    for path in paths:
+        with open(branch.root / path, "a") as file:
+            file.write('\nnew = "value"\n')
+    if committed:
+        branch.commit()
+    told, pattern = touched(branch)
+    branch.git("reset", "--quiet", "--hard", "base")
+    branch.git("clean", "--quiet", "--force", "docs/_ext")
+    assert told == (run or "no example")
+    stems = {"draw_line", "draw_other", "draw_third"}
+    expected = stems if run == "every example" else set(run.split())
+    # As Sphinx-Gallery asks it.
+    found = {s for s in stems if pattern.search(f"/a/examples/{s}.py")}
+    assert found == expected
+    assert (
+        not pattern.search("/a/examples/draw_lines.py") or run[:5] == "every"
+    )
+
+
+def test_new_example_and_its_place_run_it_alone(branch):
+    (branch.root / "examples/draw_new.py").write_text(PROGRAM)
+    change(branch.root / "docs/conf.py", "'draw_third'", "'draw_new'")
+    (branch.root / "examples/draw_third.py").unlink()
+    told, _ = touched(branch)
+    branch.git("reset", "--quiet", "--hard", "base")
+    (branch.root / "examples/draw_new.py").unlink()
+    assert told == "draw_new"
+
+
+def test_what_came_to_the_base_meanwhile_is_not_of_the_branch(branch):
+    branch.git("checkout", "--quiet", "-b", "work")
+    change(branch.example, "A line.", "One line.")
+    branch.commit()
+    branch.git("checkout", "--quiet", "-B", "later", "base")
+    change(branch.root / "examples/draw_other.py", "A line.", "One line.")
+    branch.commit()
+    branch.git("tag", "--force", "base")
+    branch.git("checkout", "--quiet", "work")
+    told, _ = touched(branch)
+    assert told == "draw_line"
+
+
+def test_make_runs_only_what_a_branch_touches(tmp_path):
+    house = Published(tmp_path)
+    house.example.write_text(PROGRAM)
+    other = PROGRAM.replace("Draw a line\n=", "Draw other\n")
+    house.example.with_name("draw_other.py").write_text(other)
+    (house.root / "docs/catalogue.rst").unlink()
+    house.commit()
+    assert house.ran("changed", "BASE=HEAD") == 0
+    assert "number is 42" not in house.page().read_text()
+    change(house.example, "41 + 1", "41 + 2")
+    assert house.ran("changed", "BASE=HEAD") == 1
+    assert "the number is 43" in house.page().read_text()
+    assert "number is 42" not in house.page("draw_other").read_text()
+
+
+# Whether the hosts changed --------------------------------------------------
+
+PART = "s3/brainglobe/atlas/annotation-sets/mouse-annotation"
+MANIFEST = "s3/brainglobe/atlas/atlases/mouse_25um/{}/manifest.json"
+DECLARES = (
+    '{{"location": "/atlases/mouse_25um/{}", "annotation_set": '
+    '{{"location": "/annotation-sets/mouse-annotation/{}"}}}}'
+)
+HELD = {
+    CSV: b"table",
+    INDEX: b"[atlases]\nmouse_25um = 3.0\n",
+    MANIFEST.format("3_0"): DECLARES.format("3_0", "3_0").encode(),
+    f"{PART}/3_0/array.zarr/zarr.json": b"{}",
+    f"{PART}/3_0/array.zarr/c/0/0": b"voxels",
+}
+CHUNK = f"{PART}/3_0/array.zarr/c/0/0"
+NEXT = {
+    INDEX: b"[atlases]\nmouse_25um = 3.1\nrat = 1.0\n",
+    MANIFEST.format("3_1"): DECLARES.format("3_1", "3_2").encode(),
+}
+DRIFT = {
+    "nothing": ({}, []),
+    "another digest": (
+        {CHUNK: host.good(b"VOXELS")},
+        [f"c/0/0 has changed: it was {sha256(b'voxels')}, and is "
+         f"{sha256(b'VOXELS')}"],
+    ),
+    "a key gone": (
+        {CHUNK: host.status(404, host.NO_SUCH_KEY)}, ["c/0/0 has gone"],
+    ),
+    "a file gone": ({CSV: host.status(404)}, ["gin.g-node.org does not ans"]),
+    "a key that cannot be had": ({CHUNK: host.status(403)}, ["403"]),
+    "a host gone": (
+        {name: host.status(500) for name in HELD if name[:2] == "s3"},
+        ["s3://brainglobe does not answer", "last_versions.conf cannot be"],
+    ),
+    "new versions": (
+        {name: host.good(content) for name, content in NEXT.items()},
+        [
+            "rat 1.0 has no manifest",
+            "annotation-sets/mouse-annotation: pages read 3_0, the manifests "
+            "name 3_2",
+            "atlases/mouse_25um: pages read 3_0, the manifests name 3_1",
+        ],
+    ),
+    "an index that lists another atlas too": (
+        {
+            INDEX: host.good(HELD[INDEX] + b"two = 3.1\n"),
+            MANIFEST.format("3_1").replace("mouse_25um", "two"): host.good(
+                DECLARES.format("3_1", "3_2").encode()
+            ),
+        },
+        [],
+    ),
+    "no index": (
+        {INDEX: host.good(b"<html>")}, ["last_versions.conf cannot be read"],
+    ),
+}  # fmt: skip
+
+
+def as_listed(objects: dict[str, bytes]) -> str:
+    """Return the list that a site has of the objects it was made from."""
+    return "".join(f"{sha256(objects[n])}  {n}\n" for n in sorted(objects))
+
+
+@pytest.mark.parametrize(("changes", "said"), DRIFT.values(), ids=DRIFT)
+def test_what_changed_at_the_hosts_is_told(changes, said, tmp_path, capsys):
+    (tmp_path / "list").write_text(as_listed(HELD))
+    with host.Origin() as origin:
+        for name, content in HELD.items():
+            origin.at[name] = host.good(content)
+        origin.at.update(changes)
+        limits = Limits(connect=1, read=1, total=3, backoff=0.01)
+        status = atlas_drift.main(
+            str(tmp_path / "list"),
+            lambda root: Cloud(root, origin.url, limits),
+        )
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(said), lines
+    for line, part in zip(lines, said, strict=True):
+        assert part in line
+    assert last == f"{len(HELD)} objects, {len(said)} differences"
+    assert status == bool(said)
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "<html>no such page</html>", "0123  a/b\n"]
+)
+def test_without_a_list_the_hosts_are_not_said_to_be_well(
+    text, tmp_path, capsys
+):
+    if text is not None:
+        (tmp_path / "list").write_text(text)
+    assert atlas_drift.main(str(tmp_path / "list")) == 2
+    assert str(tmp_path / "list") in capsys.readouterr().err
+
+
+def test_the_list_is_that_of_the_published_site(monkeypatch, capsys):
+    with host.Origin() as origin:
+        monkeypatch.setenv("SITE_URL", f"{origin.root}/gallery")
+        assert atlas_drift.main() == 2
+        assert origin.asked == {"gallery/_data.sha256": 1}
+    monkeypatch.setenv("SITE_URL", "")
+    assert atlas_drift.main() == 2
+    assert "LIST" in capsys.readouterr().err

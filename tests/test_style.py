@@ -166,7 +166,7 @@ def test_make_alone_prints_every_target():
         assert re.search(rf"(?m)^{target} +\w", done.stdout), target
 
 
-@pytest.mark.parametrize("target", ["one", "run", "mirror"])
+@pytest.mark.parametrize("target", ["one", "changed", "run", "mirror"])
 def test_make_says_which_variable_is_missing(target):
     done = run(["make", target])
     assert done.returncode != 0
