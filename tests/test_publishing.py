@@ -1,6 +1,7 @@
 """Only a site that was made from the cloud is published, and it says so."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import atlas_drift
 import origin as host
 import pytest
+import yaml
 from atlas_launch import HOSTS
 from atlas_store import Cloud, Limits, sha256
 from conftest import ROOT, run
@@ -528,3 +530,223 @@ def test_the_list_is_that_of_the_published_site(monkeypatch, capsys):
     monkeypatch.setenv("SITE_URL", "")
     assert atlas_drift.main() == 2
     assert "LIST" in capsys.readouterr().err
+
+
+# Who is told ----------------------------------------------------------------
+
+# GitHub's client, of which the issues are in a file.
+GH = """#!{python}
+import json, pathlib, sys
+path = pathlib.Path({state!r})
+state = json.loads(path.read_text())
+state["calls"].append(sys.argv[1:])
+what, do, *rest = sys.argv[1:]
+options = dict(zip(rest[-2::-2], rest[:0:-2]))
+issues = state["issues"]
+if (what, do) == ("issue", "list"):
+    asked = options["--state"], options["--label"]
+    print(json.dumps([
+        {{"number": int(n), "title": i["title"]}} for n, i in issues.items()
+        if (i["state"], i["label"]) == asked
+    ]))
+elif (what, do) == ("issue", "create"):
+    assert ["label", "create"] in [c[:2] for c in state["calls"]]
+    issues[str(len(issues) + 1)] = {{
+        "title": options["--title"], "label": options["--label"],
+        "state": "open", "said": [options["--body"]],
+    }}
+elif (what, do) == ("issue", "comment"):
+    issues[rest[0]]["said"].append(options["--body"])
+elif (what, do) == ("issue", "close"):
+    issues[rest[0]]["state"] = "closed"
+    issues[rest[0]]["said"].append(options["--comment"])
+else:
+    assert (what, do) == ("label", "create"), sys.argv
+path.write_text(json.dumps(state))
+"""
+
+
+@pytest.fixture
+def scheduled(tmp_path):
+    """Return what reports how checks ended, and the issues after that."""
+    state = tmp_path / "state.json"
+    state.write_text(json.dumps({"calls": [], "issues": {}}))
+    gh = tmp_path / "bin/gh"
+    gh.parent.mkdir()
+    gh.write_text(GH.format(python=sys.executable, state=str(state)))
+    gh.chmod(0o755)
+
+    def report(run_id: int, **ended: str) -> dict:
+        checks = {n: {"result": r, "outputs": {}} for n, r in ended.items()}
+        done = run(
+            ["make", "report"],
+            PATH=f"{gh.parent}:{os.environ['PATH']}",
+            CHECKS=json.dumps(checks),
+            GITHUB_SERVER_URL="https://github.com",
+            GITHUB_REPOSITORY="someone/atlas",
+            GITHUB_RUN_ID=str(run_id),
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(state.read_text())["issues"]
+
+    report.state = state
+    return report
+
+
+def test_a_check_has_one_issue_from_its_failure_to_its_success(scheduled):
+    assert scheduled(1, links="success", drift="success") == {}
+    issues = scheduled(2, links="failure", drift="success")
+    assert [i["title"] for i in issues.values()] == ["Scheduled check: links"]
+    assert "someone/atlas/actions/runs/2" in issues["1"]["said"][0]
+    issues = scheduled(3, links="failure", drift="failure")
+    assert [i["title"] for i in issues.values()] == [
+        "Scheduled check: links",
+        "Scheduled check: drift",
+    ]
+    assert "/runs/3" in issues["1"]["said"][1]
+    issues = scheduled(4, links="success", drift="failure")
+    assert [i["state"] for i in issues.values()] == ["closed", "open"]
+    assert "/runs/4" in issues["1"]["said"][2]
+    assert len(issues["2"]["said"]) == 2
+    issues = scheduled(5, links="failure", drift="success")
+    assert [i["state"] for i in issues.values()] == [
+        *("closed", "closed", "open"),
+    ]
+
+
+def test_what_ran_out_of_time_failed_and_what_was_skipped_did_not(scheduled):
+    issues = scheduled(1, links="cancelled", rebuild="skipped")
+    assert [i["title"] for i in issues.values()] == ["Scheduled check: links"]
+    issues = scheduled(2, links="skipped", rebuild="skipped")
+    assert len(issues["1"]["said"]) == 1
+    assert issues["1"]["state"] == "open"
+
+
+def test_an_issue_of_somebody_else_is_left_alone(scheduled):
+    state = json.loads(scheduled.state.read_text())
+    title = "Scheduled check: links"
+    other = {"title": title, "label": "", "state": "open", "said": []}
+    scheduled.state.write_text(json.dumps(state | {"issues": {"1": other}}))
+    issues = scheduled(1, links="failure")
+    assert issues["1"] == other
+    assert issues["2"]["title"] == title
+    assert scheduled(2, links="success")["1"] == other
+
+
+def test_a_failure_to_report_is_a_failure(scheduled):
+    scheduled.state.unlink()
+    with pytest.raises(AssertionError, match="FileNotFoundError"):
+        scheduled(1, links="failure")
+
+
+# The workflows --------------------------------------------------------------
+
+GITHUB = ROOT / ".github"
+ARTIFACT = "actions/upload-artifact"
+WORKFLOWS = {
+    path.stem: yaml.safe_load(path.read_text())
+    for path in (GITHUB / "workflows").glob("*.yml")
+}
+JOBS = {
+    f"{workflow} {name}": job
+    for workflow, content in WORKFLOWS.items()
+    for name, job in content["jobs"].items()
+}
+
+
+def steps(job: str, action: str) -> list[dict]:
+    """Return what the steps of a job that use an action are given."""
+    return [
+        step.get("with", {})
+        for step in JOBS[job]["steps"]
+        if step.get("uses", "").startswith(f"{action}@")
+    ]
+
+
+def test_each_job_may_do_what_it_must_and_no_more():
+    read = {"contents": "read"}
+    assert {name: job["permissions"] for name, job in JOBS.items()} == {
+        "gallery test": read,
+        "gallery changed": read,
+        "gallery build": read,
+        "gallery attest": {"id-token": "write", "attestations": "write"},
+        "gallery deploy": {"id-token": "write", "pages": "write"},
+        "gallery notebooks": {"contents": "write"},
+        "scheduled rebuild": read,
+        "scheduled links": read,
+        "scheduled drift": read,
+        "scheduled report": read | {"issues": "write"},
+    }
+    for path in GITHUB.rglob("*.yml"):
+        # The platform's own token is the only secret.
+        assert "secrets" not in path.read_text()
+    for name in JOBS:
+        for checkout in steps(name, "actions/checkout"):
+            assert checkout["persist-credentials"] is False
+
+
+def test_only_a_tested_publishable_site_is_attested_then_published():
+    commands = [s["run"] for s in JOBS["gallery build"]["steps"] if "run" in s]
+    assert commands == ["make html", "make publishable"]
+    last = JOBS["gallery build"]["steps"][-3:]
+    assert all("upload" in step["uses"] for step in last)
+    assert JOBS["gallery build"]["env"] == {"ATLAS_SOURCE": "cloud"}
+    assert JOBS["gallery build"]["if"] == "github.event_name == 'push'"
+    assert JOBS["gallery attest"]["needs"] == ["test", "build"]
+    assert JOBS["gallery deploy"]["needs"] == ["test", "build", "attest"]
+    assert JOBS["gallery notebooks"]["needs"] == "deploy"
+    for name, job in JOBS.items():
+        text = json.dumps(job)
+        assert "always()" not in text
+        assert "continue-on-error" not in text
+        assert "||" not in text
+        for cache in steps(name, "actions/cache"):
+            assert cache["path"] == ".cache/atlas"
+    assert WORKFLOWS["scheduled"]["concurrency"]["group"] != "pages"
+    assert JOBS["gallery deploy"]["concurrency"]["cancel-in-progress"] is False
+
+
+def test_a_pull_request_keeps_no_object_and_asks_no_host():
+    job = JOBS["gallery changed"]
+    assert job["env"] == {"ATLAS_SOURCE": "offline"}
+    assert steps("gallery changed", "actions/cache") == []
+    [kept] = steps("gallery build", "actions/cache")
+    assert steps("gallery changed", "actions/cache/restore") == [kept]
+    [site] = steps("gallery changed", "actions/upload-artifact")
+    assert site["path"] == "docs/_build/html"
+
+
+def test_what_a_job_needs_of_the_site_is_in_its_artifact(real, tmp_path):
+    sent = {a["name"]: a for a in steps("gallery build", ARTIFACT)}
+    wanted = {
+        a["name"]
+        for job in ("attest", "notebooks")
+        for a in steps(f"gallery {job}", "actions/download-artifact")
+    }
+    assert wanted == set(sent)
+    attested = steps("gallery attest", "actions/attest-build-provenance")
+    names = [Path(p).name for p in attested[0]["subject-path"].split()]
+    assert names == [Path(p).name for p in sent["records"]["path"].split()]
+    assert names == ["_version.json", "SHA256SUMS"]
+    # What is pushed is what was sent.
+    for path in sent["notebooks"]["path"].split():
+        path = path.removeprefix("docs/_build/html/")
+        assert list(real.glob(path)), path
+
+
+def test_updates_wait_for_a_week():
+    dependabot = yaml.safe_load((GITHUB / "dependabot.yml").read_text())
+    found = {u["package-ecosystem"]: u for u in dependabot["updates"]}
+    assert set(found) == {"github-actions", "pip"}
+    for update in found.values():
+        assert update["cooldown"]["default-days"] >= 7
+
+
+def test_lint_tells_that_actionlint_is_not_here(tmp_path):
+    for name in ("make", "sh", "python3"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    done = run(["make", "-n", "lint"], PATH=str(tmp_path))
+    assert "actionlint is not here" in done.stdout
+    (tmp_path / "actionlint").symlink_to(shutil.which("true"))
+    done = run(["make", "-n", "lint"], PATH=str(tmp_path))
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "actionlint")

@@ -208,12 +208,3 @@ def test_workflow_calls_make_and_is_pinned(path):
                 assert step["run"].startswith("make "), step["run"]
             else:
                 assert re.search(r"@[0-9a-f]{40}$", step["uses"])
-
-
-def test_publishing_is_strict():
-    path = ROOT / ".github/workflows/gallery.yml"
-    jobs = yaml.safe_load(path.read_text())["jobs"]
-    assert jobs["build"]["env"] == {"ATLAS_SOURCE": "cloud"}
-    assert jobs["build"]["permissions"] == {"contents": "read"}
-    assert set(jobs["deploy"]["permissions"]) == {"pages", "id-token"}
-    assert set(jobs["deploy"]["needs"]) == {"test", "build"}
