@@ -225,6 +225,8 @@ SPOILT = {
 
 @pytest.mark.parametrize(("spoil", "said"), SPOILT.values(), ids=SPOILT)
 def test_any_other_site_is_refused_by_its_reason(house, copy, spoil, said):
+    # As if it had been accepted before.
+    (copy / "SHA256SUMS").write_text("")
     spoil(copy)
     done = house.publish(copy)
     assert done.returncode == 1
@@ -382,9 +384,9 @@ def test_branch_runs_what_it_touches(branch, paths, run, committed):
     # As Sphinx-Gallery asks it.
     found = {s for s in stems if pattern.search(f"/a/examples/{s}.py")}
     assert found == expected
-    assert (
-        not pattern.search("/a/examples/draw_lines.py") or run[:5] == "every"
-    )
+    for other in ("draw_lines", "redraw_line"):
+        found = pattern.search(f"/a/examples/{other}.py")
+        assert bool(found) == (run == "every example")
 
 
 def test_new_example_and_its_place_run_it_alone(branch):
@@ -455,7 +457,9 @@ DRIFT = {
     "a key gone": (
         {CHUNK: host.status(404, host.NO_SUCH_KEY)}, ["c/0/0 has gone"],
     ),
-    "a file gone": ({CSV: host.status(404)}, ["gin.g-node.org does not ans"]),
+    "a file gone": (
+        {CSV: host.status(404)}, ["https://gin.g-node.org does not answer"],
+    ),
     "a key that cannot be had": ({CHUNK: host.status(403)}, ["403"]),
     "a host gone": (
         {name: host.status(500) for name in HELD if name[:2] == "s3"},
@@ -541,6 +545,8 @@ path = pathlib.Path({state!r})
 state = json.loads(path.read_text())
 state["calls"].append(sys.argv[1:])
 what, do, *rest = sys.argv[1:]
+if do == state.get("refuses"):
+    sys.exit("refused")
 options = dict(zip(rest[-2::-2], rest[:0:-2]))
 issues = state["issues"]
 if (what, do) == ("issue", "list"):
@@ -634,8 +640,9 @@ def test_an_issue_of_somebody_else_is_left_alone(scheduled):
 
 
 def test_a_failure_to_report_is_a_failure(scheduled):
-    scheduled.state.unlink()
-    with pytest.raises(AssertionError, match="FileNotFoundError"):
+    state = json.loads(scheduled.state.read_text()) | {"refuses": "create"}
+    scheduled.state.write_text(json.dumps(state))
+    with pytest.raises(AssertionError, match="refused"):
         scheduled(1, links="failure")
 
 
