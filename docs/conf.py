@@ -38,6 +38,7 @@ extensions = [
     "gallery_noscript",
     "gallery_light",
     "gallery_csp",
+    "gallery_version",
 ]
 copybutton_exclude = ".linenos, .gp, .go"
 
@@ -124,6 +125,10 @@ html_theme_options = {
     "footer_end": [],
 }
 html_sidebars = {"**": []}
+
+# Links that the scheduled check follows
+linkcheck_timeout = 15
+linkcheck_retries = 3
 
 # Links from code to the libraries' documentation, found without a network
 intersphinx_mapping = {

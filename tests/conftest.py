@@ -28,7 +28,8 @@ each_example = pytest.mark.parametrize(
 # What the tests were asked to read from; a directory is named in full, so
 # that it means the same wherever a test runs a program.
 SOURCE = os.environ.get("ATLAS_SOURCE") or "auto"
-if SOURCE not in ("auto", "cloud", "standin"):
+WORDS = ("auto", "cloud", "offline", "standin")
+if SOURCE not in WORDS:
     SOURCE = str(Path(SOURCE).resolve())
 
 
@@ -136,7 +137,7 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture(scope="session")
 def mirror() -> Path:
     """Return the mirror that the tests are run with."""
-    if SOURCE in ("auto", "cloud", "standin"):
+    if SOURCE in WORDS:
         pytest.skip("no mirror: run with ATLAS_SOURCE=path/to/mirror")
     return Path(SOURCE)
 

@@ -1,8 +1,9 @@
 """Run a command so that examples read their objects from the chosen source.
 
-``ATLAS_SOURCE`` is ``cloud``, ``standin``, ``auto`` (the default) or the
-directory of a mirror. The command and its children find the real addresses
-redirected to a server that lives as long as they do; see ``atlas_server``.
+``ATLAS_SOURCE`` is ``cloud``, ``standin``, ``auto`` (the default), ``offline``
+or the directory of a mirror. The command and its children find the real
+addresses redirected to a server that lives as long as they do; see
+``atlas_server``.
 
     python docs/_ext/atlas_launch.py [--example FILE] COMMAND …
     python docs/_ext/atlas_launch.py --mirror DIRECTORY
@@ -77,6 +78,11 @@ class Sources:
             self._default = self._mirror(Path(source))
             self._stores = {}
         self.describe()
+
+    @property
+    def lacked(self) -> list[str]:
+        """Return what was asked for that a mirror does not hold."""
+        return sorted(self._default.lacked)
 
     def store_of(self, name: str) -> Folder:
         """Return the folder from which an object is read."""
@@ -160,8 +166,8 @@ class Sources:
         if not (root / "SHA256SUMS").is_file():
             sys.exit(
                 f"atlas: ATLAS_SOURCE={root} is not a mirror: it has no file "
-                "SHA256SUMS. Use cloud, standin, auto, or the directory that "
-                "`make mirror DIR=…` wrote."
+                "SHA256SUMS. Use cloud, offline, standin, auto, or the "
+                "directory that `make mirror DIR=…` wrote."
             )
         return Folder(root)
 
@@ -217,6 +223,18 @@ def run(command: list[str], sources: Sources, example: str = "") -> int:
     return status if status >= 0 else 128 - status
 
 
+def run_offline(command: list[str], cloud: Cloud, example: str = "") -> int:
+    """Run from what was fetched before, or all again from the stand-in."""
+    if cloud.sums:
+        held = Sources(str(cloud.root), cloud, [])
+        status = run(command, held, example)
+        if status == 0 or not held.lacked:
+            return status
+        say(f"{cloud.root} lacks {', '.join(map(address, held.lacked))}")
+    say("WARNING: not all was fetched before that is read: SYNTHETIC DATA.")
+    return run(command, Sources("standin", cloud, []), example)
+
+
 def main(argv: list[str], make_cloud: Callable = Cloud) -> int:
     """Parse the command line; ``make_cloud`` lets tests stand for hosts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -240,6 +258,8 @@ def main(argv: list[str], make_cloud: Callable = Cloud) -> int:
         return 0
     source = os.environ.get("ATLAS_SOURCE") or "auto"
     examples = [ROOT / asked.example] if asked.example else every
+    if source == "offline":
+        return run_offline(asked.command, cloud, asked.example)
     return run(asked.command, Sources(source, cloud, examples), asked.example)
 
 

@@ -164,6 +164,8 @@ class Folder:
 
     def __init__(self, root: Path):
         self.root = Path(root)
+        # What was asked for in vain.
+        self.lacked: set[str] = set()
         self._load()
         # A row "| `name` s2 | **not the real one**: why. … |" of the table in
         # a mirror's README tells what it holds in place of the real thing;
@@ -231,6 +233,7 @@ class Folder:
         if expected is None:
             if self.is_absent(name):
                 raise Absent(f"{address(name)} does not exist.")
+            self.lacked.add(name)
             raise NotHeld(
                 f"{address(name)} is not held by the {self.source}, which "
                 "does not say either that it does not exist. "
@@ -259,6 +262,7 @@ class Folder:
         names = sorted(name for name in self.sums if name.startswith(prefix))
         none = not names and self.is_absent(prefix.rstrip("/"))
         if not none and not prefix.startswith(self.complete):
+            self.lacked.add(prefix)
             raise NotHeld(
                 f"{address(prefix)} cannot be listed: the {self.source} does "
                 "not know every key below it. Read objects by their names."

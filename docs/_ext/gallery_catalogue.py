@@ -129,8 +129,7 @@ class Catalogue(SphinxDirective):
         reads = turn_server_to("") | {"levels": {}}
         reads["seconds"] = time.perf_counter() - started
         reads["date"] = time.strftime("%Y-%m-%d", time.gmtime())
-        sources = {o["source"] for o in reads["objects"].values()}
-        self.env.metadata[self.env.docname]["read_from"] = sorted(sources)
+        self.env.metadata[self.env.docname]["objects"] = reads["objects"]
         n_species = len({m["species"] for m in read.values()})
         said = (
             f"{len(read)} entries of the index were read: {n_species} species."
@@ -155,8 +154,8 @@ class Catalogue(SphinxDirective):
 
 def set_banner(app: Sphinx, pagename, templatename, context, doctree) -> None:
     """Warn on the page if what it lists was made up."""
-    read_from = app.env.metadata.get(pagename, {}).get("read_from", ())
-    if "stand-in" in read_from:
+    objects = app.env.metadata.get(pagename, {}).get("objects", {})
+    if any(o["source"] == "stand-in" for o in objects.values()):
         link = context["pathto"]("data") + "#real-data"
         context["theme_announcement"] = BANNER.format(link=link)
 

@@ -7,6 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 
 import nbformat
+from gallery_hooks import turn_server_to
 from gallery_neuroglancer import in_markdown
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
@@ -88,6 +89,8 @@ def run_new_notebooks(app: Sphinx) -> None:
         length=len(fresh),
         stringify_func=attrgetter("name"),
     ):
+        # What it reads does not mix with what the one before it read.
+        turn_server_to("")
         try:
             run_notebook(path)
         except CellExecutionError as problem:
