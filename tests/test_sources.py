@@ -43,7 +43,7 @@ LIMITS = Limits(
 # Longer than any of these waits, and no promise of speed.
 HANG_S = 10
 [INDEX] = REVALIDATED
-KEY = "s3/brainglobe/atlas/a.zarr/zarr.json"
+KEY = "s3/brainglobe/atlas/a/key"
 FILE = "gin.g-node.org/BrainGlobe/a.csv"
 RIGHT = bytes(range(256)) * 4
 WRONG = RIGHT[:-1] + b"\0"
