@@ -77,6 +77,11 @@ def steady(printed: str) -> str:
     return "".join(s for s in lines if not s.startswith("measured"))
 
 
+def pytest_addoption(parser):
+    """Let `make faults` write what the tests of faults find."""
+    parser.addoption("--write-faults", action="store_true")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """Let no test be skipped in CI, but for want of a mirror."""
