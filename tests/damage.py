@@ -4,6 +4,7 @@ Of the annotation, one chunk suffers. Bytes are written anew in place of the
 file, whose records are left as they were.
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -12,7 +13,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from folders import flip_bit
+from numcodecs import Zstd
 
 ATLAS = "s3/brainglobe/atlas"
 ANNOTATION = (
@@ -51,6 +54,25 @@ def truncate(name: str) -> Callable[[Path], None]:
 def flip(name: str) -> Callable[[Path], None]:
     """Turn over a bit in the middle of a file."""
     return lambda folder: flip_bit(folder / name)
+
+
+def flip_unseen(folder: Path) -> None:
+    """Turn over a bit of a chunk that zstd takes for other known labels.
+
+    The first that also changes how much of the chunk is tissue.
+    """
+    content = (folder / CHUNK).read_bytes()
+    right = np.frombuffer(Zstd().decode(content), "<u4")
+    for at in range(len(content)):
+        flipped = bytearray(content)
+        flipped[at] ^= 1
+        with contextlib.suppress(RuntimeError, ValueError):
+            labels = np.frombuffer(Zstd().decode(bytes(flipped)), "<u4")
+            n_more = np.count_nonzero(labels) - np.count_nonzero(right)
+            if n_more and not np.setdiff1d(labels, right).size:
+                (folder / CHUNK).write_bytes(flipped)
+                return
+    raise AssertionError("zstd sees every flip")
 
 
 def zero(name: str) -> Callable[[Path], None]:

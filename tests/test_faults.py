@@ -33,6 +33,7 @@ from typing import NamedTuple
 import atlas_launch
 import atlas_store
 import damage
+import matplotlib
 import origin as host
 import pytest
 from atlas_store import (
@@ -47,7 +48,7 @@ from atlas_store import (
 )
 from conftest import ENVIRONMENT, ROOT, steady
 from folders import list_objects, objects_in, passes_sha256sum, write_folder
-from test_build import READER, House
+from test_build import PROGRAM, House
 
 RECORD = ROOT / "docs" / "_data" / "faults.json"
 VERSIONS = ("pooch", "requests", "s3fs", "sphinx-gallery", "zarr")
@@ -454,8 +455,12 @@ class Ran(NamedTuple):
 
     @property
     def message(self) -> str:
-        """Return the last error, without its name."""
-        return re.findall(r"(?m)^[\w.]+Error: (.*)$", self.error)[-1]
+        """Return the last error that names an object, or else the last.
+
+        s3fs may complain, after it, of reads that it did not wait for.
+        """
+        errors = re.findall(r"(?m)^[\w.]+Error: (.*)$", self.error)
+        return ([e for e in errors if "://" in e] or errors)[-1]
 
     @property
     def stopped(self) -> bool:
@@ -466,13 +471,16 @@ class Ran(NamedTuple):
 def run_page(command: list, cwd: Path, **variables) -> Ran:
     """Run a program that leaves its figures in a folder of its own."""
     cwd.mkdir()
+    drawing = {
+        "MPLBACKEND": "module://drawing",
+        "MPLCONFIGDIR": matplotlib.get_configdir(),
+        "PYTHONPATH": str(ROOT / "tests"),
+    }
     # `timeout` ends the children too; its own status is 124.
     done = subprocess.run(
         ["timeout", str(PROGRAM_S), *command],
         cwd=cwd,
-        env=ENVIRONMENT
-        | {"MPLBACKEND": "module://drawing", "PYTHONPATH": str(ROOT / "tests")}
-        | variables,
+        env=ENVIRONMENT | drawing | variables,
         capture_output=True,
         text=True,
     )
@@ -525,7 +533,8 @@ class Damage(NamedTuple):
     """What is done to an object, and who reads it.
 
     A copy that is damaged always stops the page. The outcome is that of data
-    which were published so; ``says`` is then in the error or is printed.
+    which were published so; ``says`` is then in the error or is printed, or
+    is why nothing can tell.
     """
 
     name: str
@@ -539,18 +548,22 @@ CHUNK, LEVEL = damage.CHUNK, f"{damage.LEVEL}/zarr.json"
 IMAGE, TERMS = f"{damage.ANNOTATION}/zarr.json", damage.TERMINOLOGY
 DATA = {
     "chunk deleted": Damage(
-        CHUNK, damage.delete(CHUNK), MEASURE, UNKNOWABLE
+        CHUNK, damage.delete(CHUNK), MEASURE, UNKNOWABLE,
+        ("A chunk that is not stored means background.",),
     ),
     "chunk truncated": Damage(
         CHUNK, damage.truncate(CHUNK), SLICE, STOPS, ("cut short",)
     ),
     "chunk bit-flipped": Damage(
-        CHUNK, damage.flip(CHUNK), MEASURE, UNKNOWABLE
+        CHUNK, damage.flip_unseen, MEASURE, UNKNOWABLE,
+        ("zstd refuses most flips; this one unpacks to other labels.",),
     ),
     "chunk zeroed": Damage(
         CHUNK, damage.zero(CHUNK), SLICE, STOPS, ("not packed",)
     ),
-    "chunks swapped": Damage(CHUNK, damage.swap, SLICE, UNKNOWABLE),
+    "chunks swapped": Damage(CHUNK, damage.swap, SLICE, UNKNOWABLE,
+        ("Both are whole, and of the right size.",),
+    ),
     "separator edited": Damage(
         LEVEL, damage.edit(damage.separator), SLICE, STOPS, ('"."',)
     ),
@@ -581,7 +594,8 @@ DATA = {
         ("13.2 long at s0, but 26.4 at s1",),
     ),
     "scale of all levels edited": Damage(
-        IMAGE, damage.scale(1.25), MEASURE, UNKNOWABLE
+        IMAGE, damage.scale(1.25), MEASURE, UNKNOWABLE,
+        ("The levels agree with each other.",),
     ),
     "duplicate id": Damage(
         TERMS,
@@ -666,9 +680,9 @@ def test_it_was_published_so(mirror, as_it_should, tmp_path, fault, case):
         right = as_it_should(case.page)
         assert (ran.status, len(ran.figures)) == (0, 1), ran.error
         assert (ran.printed, ran.figures) != (right.printed, right.figures)
-        told = [s for s in ran.printed.splitlines() if s in case.says]
-        assert len(told) == len(case.says), ran.printed
-        message = " ".join(told)
+        if case.outcome == RECOVERS:
+            assert set(case.says) <= set(ran.printed.splitlines())
+        message = " ".join(case.says)
     done_to = OBJECTS[case.name]
     note("published", fault, done_to, case.outcome, message, PROGRAM_S)
 
@@ -738,7 +752,8 @@ def test_the_pin_refuses_an_archive(origin, mirror, tmp_path, fault, case):
     assert ran.stopped, ran.error
     assert case.says in ran.message
     assert address(damage.ARCHIVE) in ran.error
-    assert [p.name[33:] for p in own.rglob("*.*")] == ["structures.csv"]
+    [kept] = (own / "brainglobe_atlases").iterdir()
+    assert kept.name.endswith("structures.csv")
     assert not list(tmp_path.rglob("escaped"))
     origin.at[damage.ARCHIVE] = right
     again = run("again")
@@ -755,7 +770,8 @@ BUILD = {"object damaged": FILE}
 @table("build", BUILD)
 def test_the_build_stops(tmp_path, fault, case):
     house = House(tmp_path / "house")
-    house.example.write_text(READER.replace("gin.g-node.org/a/number", case))
+    read = f'import pooch\npooch.retrieve("{address(case)}", None)\n'
+    house.example.write_text(PROGRAM.replace("fig, ax", f"{read}fig, ax"))
     mirror = write_folder(tmp_path / "mirror", {case: RIGHT})
     (mirror / case).write_bytes(WRONG)
     sphinx = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going"]
