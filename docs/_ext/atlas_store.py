@@ -42,6 +42,7 @@ PLAINLY = {
     "refused": "its host refuses the connection",
     "timed out": "its host says nothing (timed out)",
     "reset by peer": "its host broke the connection (reset)",
+    "IncompleteRead": "the answer breaks off before its end",
 }
 
 
