@@ -691,7 +691,7 @@ def test_it_was_published_so(mirror, as_it_should, tmp_path, fault, case):
     note("published", fault, done_to, case.outcome, message, PROGRAM_S)
 
 
-# The first page by itself, without the launcher -----------------------------
+# Pages by themselves, without the launcher ----------------------------------
 
 # The hosts are ours; all else, as pooch and its cache, is the reader's own.
 ALONE = """
@@ -702,6 +702,13 @@ requests.Session.request = lambda self, method, url, **more: ask(
 runpy.run_path(sys.argv[1])
 """
 MISMATCH = "does not match the known hash"
+
+
+def run_alone(origin, program: Path, folder: Path, cwd: str) -> Ran:
+    """Run a program whose files are kept below a folder."""
+    command = [sys.executable, "-c", ALONE, program]
+    own = {"HOSTS": origin.root, "XDG_CACHE_HOME": str(folder)}
+    return run_page(command, folder / cwd, **own)
 
 
 class Download(NamedTuple):
@@ -735,7 +742,7 @@ ARCHIVES = {
 
 @table("alone", ARCHIVES)
 def test_the_pin_refuses_an_archive(origin, mirror, tmp_path, fault, case):
-    program, own = tmp_path / "page.py", tmp_path / "own"
+    program = tmp_path / "page.py"
     text = (ROOT / "examples" / f"{EXPLORE}.py").read_text()
     # The page pins the real files; here the stand-in's are the right ones.
     pins = iter(re.findall("sha256:([0-9a-f]{64})", text))
@@ -746,24 +753,34 @@ def test_the_pin_refuses_an_archive(origin, mirror, tmp_path, fault, case):
     program.write_text(text)
     right = origin.at[damage.ARCHIVE]
     origin.at[damage.ARCHIVE] = case.behaviour(mirror)
-
-    def run(cwd: str) -> Ran:
-        command = [sys.executable, "-c", ALONE, program]
-        variables = {"HOSTS": origin.root, "XDG_CACHE_HOME": str(own)}
-        return run_page(command, tmp_path / cwd, **variables)
-
-    ran = run("first")
+    ran = run_alone(origin, program, tmp_path, "first")
     assert ran.stopped, ran.error
     assert case.says in ran.message
     assert address(damage.ARCHIVE) in ran.error
-    [kept] = (own / "brainglobe_atlases").iterdir()
+    [kept] = (tmp_path / "brainglobe_atlases").iterdir()
     assert kept.name.endswith("structures.csv")
     assert not list(tmp_path.rglob("escaped"))
     origin.at[damage.ARCHIVE] = right
-    again = run("again")
+    again = run_alone(origin, program, tmp_path, "again")
     assert (again.status, len(again.figures)) == (0, 1), again.error
-    done_to = "the archive of the first page"
+    done_to = OBJECTS[damage.ARCHIVE]
     note("alone", fault, done_to, STOPS, ran.message, PROGRAM_S)
+
+
+WEB = "brainglobe.s3.us-west-2.amazonaws.com"
+HIERARCHIES = {"missing parent": damage.orphan, "cycle": damage.circle}
+
+
+@table("alone", HIERARCHIES)
+def test_the_page_on_hierarchies_stops(origin, mirror, tmp_path, fault, case):
+    damage.rows(TERMS, case)(mirror)
+    name = TERMS.replace("s3/brainglobe", WEB)
+    origin.at[name] = host.good((mirror / TERMS).read_bytes())
+    program = ROOT / "examples" / f"{WALK}.py"
+    ran = run_alone(origin, program, tmp_path, "cwd")
+    assert ran.stopped, ran.error
+    assert "rows of the table are out of the root's reach" in ran.message
+    note("alone", fault, OBJECTS[TERMS], STOPS, ran.message, PROGRAM_S)
 
 
 # The build -----------------------------------------------------------------

@@ -26,7 +26,7 @@ class Faults(SphinxDirective):
         self.env.note_dependency(str(path))
         record = json.loads(path.read_text(encoding="utf-8"))
         if not self.arguments:
-            versions = " ".join(map(" ".join, record["versions"].items()))
+            versions = ", ".join(map(" ".join, record["versions"].items()))
             said = f"Recorded on {record['date']} with {versions}."
             return [nodes.paragraph("", said)]
         faults = [

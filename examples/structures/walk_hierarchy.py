@@ -83,7 +83,7 @@ def subtree(i):
 # from the root there are no circles, so ask there first, and then for the
 # retrosplenial area (RSP).
 n_lost = len(rows) - len(subtree(root))
-assert n_lost == 0, f"{n_lost} structures are out of the root's reach"
+assert n_lost == 0, f"{n_lost} rows of the table are out of the root's reach"
 acronym = {i: row["abbreviation"] for i, row in rows.items()}
 [rsp] = [i for i in rows if acronym[i] == "RSP"]
 print("Up:", " < ".join(acronym[i] for i in lineage(rsp)))
