@@ -49,6 +49,9 @@ serve: .venv/ready  ## Show the built site at http://127.0.0.1:8000
 test: .venv/ready  ## Check every promise
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
+faults: .venv/ready  ## Record what comes of each fault (docs/_data/faults.json)
+	@$(BIN)/python -m pytest tests/test_faults.py --write-faults
+
 lint: .venv/ready  ## Check the style of code, prose and workflows
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -90,4 +93,4 @@ clean:  ## Remove everything generated but the fetched objects
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
 	@touch $@
 
-.PHONY: help html html-noplot one changed live new run publishable serve test lint format linkcheck drift report notebooks mirror lock clean
+.PHONY: help html html-noplot one changed live new run publishable serve test faults lint format linkcheck drift report notebooks mirror lock clean

@@ -27,6 +27,7 @@ extensions = [
     "gallery_functions",
     "gallery_catalogue",
     "gallery_answers",
+    "gallery_faults",
     "gallery_neuroglancer",
     "gallery_surface",
     "gallery_frames",

@@ -87,7 +87,7 @@ def agree(request, record_property) -> Callable[..., None]:
 
     What agrees on a mirror is noted, and shown by ``docs/how-we-know.rst``.
     """
-    is_real = SOURCE not in ("auto", "cloud", "standin")
+    is_real = SOURCE not in WORDS
     is_real = is_real and "standin" not in request.node.name
 
     def hold(page, what, shown, other, unit, by, tolerance=0.0) -> None:
@@ -123,6 +123,11 @@ def pytest_terminal_summary(terminalreporter) -> None:
         rows = [known[key] for key in sorted(known)]
         ANSWERS.write_text(json.dumps(rows, indent=1, ensure_ascii=False))
         ANSWERS.open("a").write("\n")
+
+
+def pytest_addoption(parser):
+    """Let `make faults` write what the tests of faults find."""
+    parser.addoption("--write-faults", action="store_true")
 
 
 @pytest.hookimpl(wrapper=True)

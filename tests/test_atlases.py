@@ -140,7 +140,8 @@ def test_lock_tells_what_is_absent(tmp_path):
         "z", shape=(6, 2, 2), chunks=(2, 2, 2), dtype="uint32"
     )
     array[4:, 0] = 672
-    table = "abbreviation,annotation_value,name\nCP,672,Caudoputamen\n"
+    table = "identifier,parent_identifier,annotation_value,abbreviation,name\n"
+    table += "672,,672,CP,Caudoputamen\n"
     objects = {
         "atlases/allen_mouse_100um/3_0/manifest.json": json.dumps(manifest),
         f"{names['terminology']}/terminology.csv": table,

@@ -24,6 +24,7 @@ import urllib.parse
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
+from atlas_check import check
 from atlas_store import (
     Absent,
     Folder,
@@ -122,7 +123,7 @@ class AtlasServer(http.server.ThreadingHTTPServer):
         with self._lock:
             future = self._pending.get(key)
             if future is None:
-                future = start(store.read, name, pinned)
+                future = start(self._read, store, name, pinned)
                 self._pending[key] = future
         try:
             content = future.result(patience)
@@ -142,6 +143,12 @@ class AtlasServer(http.server.ThreadingHTTPServer):
         with self._lock:
             self._refuse_mixture(name, store)
             self.page.objects.setdefault(name, {}).update(read)
+        return content
+
+    @staticmethod
+    def _read(store: Folder, name: str, pinned: str | None) -> bytes:
+        content = store.read(name, pinned)
+        check(name, content, store.read)
         return content
 
     def listing(self, prefix: str) -> dict[str, int]:

@@ -36,6 +36,14 @@ REVALIDATED = {"s3/brainglobe/atlas/atlases/last_versions.conf"}
 # its own host goes: {digest: (address, ...)}.
 ALSO_AT: dict[str, tuple[str, ...]] = {}
 RETRIED = {429, 500, 502, 503, 504}
+# A word in what the libraries say of a failure, and what it means.
+PLAINLY = {
+    "resolve": "the name of its host is not found",
+    "refused": "its host refuses the connection",
+    "timed out": "its host says nothing (timed out)",
+    "reset by peer": "its host broke the connection (reset)",
+    "IncompleteRead": "the answer breaks off before its end",
+}
 
 
 class Absent(Exception):
@@ -446,7 +454,11 @@ class Cloud(Folder):
             if attempt == limits.tries - 1 or remaining < wait:
                 break
             time.sleep(wait)
-        raise Refused(f"{url}: {failure} (asked {attempt + 1} times)")
+        said = str(failure)
+        plain = [text for sign, text in PLAINLY.items() if sign in said]
+        raise Refused(
+            f"{url}: {[*plain, said][0]} (asked {attempt + 1} times)"
+        )
 
     def _ask(self, url, name, pinned, limits, deadline) -> bytes:
         from_bucket = name.startswith("s3/") and not pinned

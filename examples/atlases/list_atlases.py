@@ -70,10 +70,12 @@ found = bucket.cat(list(paths.values()), on_error="return")
 manifests, missing = {}, []
 for entry, path in paths.items():
     content = found[path.removeprefix("s3://")]
-    if isinstance(content, FileNotFoundError):
+    if isinstance(content, bytes):
+        manifests[entry] = json.loads(content)
+    elif isinstance(content, FileNotFoundError):
         missing.append(entry)
     else:
-        manifests[entry] = json.loads(content)
+        raise content
 print(f"{len(manifests)} manifests; missing: {', '.join(missing) or 'none'}")
 
 # %%

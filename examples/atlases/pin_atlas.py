@@ -78,9 +78,11 @@ print(f"{len(names)} objects, {len(names) - 4} of them chunks of {level}")
 folder = tempfile.TemporaryDirectory()
 copies = Path(folder.name)
 for name, content in bucket.cat(names, on_error="return").items():
-    if not isinstance(content, FileNotFoundError):
+    if isinstance(content, bytes):
         (copies / name).parent.mkdir(parents=True, exist_ok=True)
         (copies / name).write_bytes(content)
+    elif not isinstance(content, FileNotFoundError):
+        raise content
 
 with open(copies / table, newline="", encoding="utf-8") as file:
     [row] = [r for r in csv.DictReader(file) if r["abbreviation"] == "CP"]

@@ -78,7 +78,12 @@ def subtree(i):
 
 
 # %%
-# For the retrosplenial area (RSP):
+# A parent without a row, or structures that contain each other in a circle,
+# would be out of the root's reach, and the walk up might never end. Downwards
+# from the root there are no circles, so ask there first, and then for the
+# retrosplenial area (RSP).
+n_lost = len(rows) - len(subtree(root))
+assert n_lost == 0, f"{n_lost} rows of the table are out of the root's reach"
 acronym = {i: row["abbreviation"] for i, row in rows.items()}
 [rsp] = [i for i in rows if acronym[i] == "RSP"]
 print("Up:", " < ".join(acronym[i] for i in lineage(rsp)))
