@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rounds import ROOT, measure
 
-GROUPS = ("structures", "remote", "size", "dask", "build", "weight")
+GROUPS = ("structures", "remote", "size", "workers", "build", "weight")
 
 
 def source() -> str:

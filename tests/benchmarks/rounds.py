@@ -39,10 +39,10 @@ def run(code: CodeType, names: dict) -> None:
         exec(code, names)
 
 
-def memory_mb(line: str) -> float:
-    """Return a line of the kernel's account of this process (Linux), in MB."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(rf"{line}:\s+(\d+) kB", status)[1]) * 1024 / 1e6
+def memory_mb(line: str, account: str = "/proc/self/status") -> float:
+    """Return a line of an account that the kernel keeps (Linux), in MB."""
+    text = Path(account).read_text()
+    return int(re.search(rf"{line}:\s+(\d+) kB", text)[1]) * 1024 / 1e6
 
 
 def timed(call: Callable, *arguments) -> tuple[object, float]:
@@ -176,15 +176,12 @@ def machine() -> dict:
     from importlib.metadata import version
 
     cpu = Path("/proc/cpuinfo").read_text()
-    total = Path("/proc/meminfo").read_text()
     packages = ("numpy", "zarr", "numcodecs", "s3fs", "obstore", "distributed")
     packages += ("sphinx", "sphinx-gallery", "pydata-sphinx-theme")
     return {
         "cores": len(os.sched_getaffinity(0)),
         "cpu": re.search(r"model name\s*: (.+)", cpu)[1],
-        "memory_gb": round(
-            int(re.search(r"MemTotal:\s+(\d+)", total)[1]) * 1024 / 1e9
-        ),
+        "memory_gb": round(memory_mb("MemTotal", "/proc/meminfo") / 1000),
         "versions": {"Python": sys.version.split()[0]}
         | {name: version(name) for name in packages},
     }

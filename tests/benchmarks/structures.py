@@ -109,6 +109,8 @@ def box(names: dict) -> int:
 
 def box_found(names: dict) -> int:
     """One structure whose box is first found at 100 µm, as a page does it."""
+    names |= {"fine": 25, "coarse": 100}
+    names["scales"] = {um: np.full(3, um / 1000) for um in (25, 100)}
     names["overview"] = zarr.open_array(names["levels"]["100"], mode="r")
     run(FIND_BOX, names)
     return box(names)
@@ -175,19 +177,17 @@ def answer(result, rsp_ids: list[int]) -> dict:
     }
 
 
-def prepared() -> dict:
+def prepared(*um: int) -> dict:
     """Return the names that the cells expect from those before them."""
     names = {"csv": csv, "np": np, "zarr": zarr, "zipfile": zipfile}
-    names |= {"Counter": Counter} | fetched(100)
+    names |= {"Counter": Counter} | fetched(*um)
     run(cell(FIRST, "csv.DictReader("), names)
     run(cell(FIRST, "def subtree("), names)
-    names |= {"fine": 25, "coarse": 100}
-    names["scales"] = {um: np.full(3, um / 1000) for um in (25, 100)}
     return names
 
 
 if __name__ == "__main__":
-    names = prepared()
+    names = prepared(100)
     if sys.argv[1] == "box":
         box_found(names)
     result, costs = measured(VARIANTS[sys.argv[1]], names)
