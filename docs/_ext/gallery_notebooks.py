@@ -3,6 +3,7 @@
 import re
 import tempfile
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter
 from pathlib import Path
 
@@ -81,22 +82,30 @@ def run_new_notebooks(app: Sphinx) -> None:
         and path.stem not in failed
         and not nbformat.read(path, as_version=4).metadata.get("executed")
     ]
-    for path in status_iterator(
-        fresh,
-        "running notebooks... ",
-        length=len(fresh),
-        stringify_func=attrgetter("name"),
-    ):
-        try:
-            run_notebook(path)
-        except CellExecutionError as problem:
-            raise ExtensionError(f"{path.name} failed:\n{problem}") from None
-        together = [path.with_suffix(".py"), path]
-        zip_files(together, path.with_suffix(".zip"), path.parent)
+    with ThreadPoolExecutor(app.config.gallery_jobs) as pool:
+        # The first that fails ends it: those that wait are not begun.
+        ran = pool.map(run_notebook, fresh)
+        for path in status_iterator(
+            fresh,
+            "running notebooks... ",
+            length=len(fresh),
+            stringify_func=attrgetter("name"),
+        ):
+            try:
+                next(ran)
+            except CellExecutionError as problem:
+                raise ExtensionError(
+                    f"{path.name} failed:\n{problem}"
+                ) from None
+            together = [path.with_suffix(".py"), path]
+            zip_files(together, path.with_suffix(".zip"), path.parent)
 
 
 def setup(app: Sphinx) -> dict:
     """Before and after Sphinx-Gallery writes the notebooks."""
+    # Notebooks at a time. What they read is not counted, and each is a
+    # process of its own that may need 1 GB.
+    app.add_config_value("gallery_jobs", 2, "", types=[int])
     app.connect("config-inited", set_install_cell, priority=1)
     app.connect("builder-inited", run_new_notebooks, priority=600)
     return {"parallel_read_safe": True}
