@@ -40,6 +40,9 @@ serve: .venv/ready  ## Show the built site at http://127.0.0.1:8000
 test: .venv/ready  ## Check every promise
 	@$(BIN)/python -m pytest tests
 
+bench: .venv/ready  ## Measure speed, memory and weight: make bench ONLY=remote
+	$(LAUNCH) $(BIN)/python tests/benchmarks $(ONLY)
+
 lint: .venv/ready  ## Check the style of code, prose and workflows
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -74,4 +77,4 @@ clean:  ## Remove everything generated but the fetched objects
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
 	@touch $@
 
-.PHONY: help html html-noplot one live new run serve test lint format linkcheck notebooks mirror lock clean
+.PHONY: help html html-noplot one live new run serve test bench lint format linkcheck notebooks mirror lock clean

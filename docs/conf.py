@@ -26,6 +26,7 @@ extensions = [
     "gallery_find",
     "gallery_functions",
     "gallery_catalogue",
+    "gallery_benchmarks",
     "gallery_neuroglancer",
     "gallery_surface",
     "gallery_frames",
