@@ -22,8 +22,9 @@ MARKERS = "osD^vP"
 
 
 def number(value: float) -> str:
-    """Return a number with three digits, or whole if it is large."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    """Return a number with two digits, three from 1 on, all from 100 on."""
+    digits = 2 if abs(value) < 1 else 3
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
 
 
 def span(found: dict) -> str:
@@ -31,7 +32,7 @@ def span(found: dict) -> str:
     low, median, high = (
         number(found[name]) for name in ("low", "median", "high")
     )
-    return median if low == high else f"{median} ({low} to {high})"
+    return median if low == high else f"{median} ({low}–{high})"
 
 
 def words(name: str) -> str:
@@ -43,6 +44,20 @@ def cost_name(cost: str) -> tuple[str, str]:
     """Return what a cost is called, and its unit."""
     name, _, unit = cost.rpartition("_")
     return words(name), UNITS[unit]
+
+
+def cell(found: dict, column: str, is_baseline: bool) -> list:
+    """Return the lines of a cell: a cost, its ratio, what else is counted."""
+    cost, *others = column.split("+")
+    if cost not in found["costs"]:
+        return text("–")
+    lines = [span(found["costs"][cost]["value"])]
+    if (ratio := found["costs"][cost]["ratio"]) and not is_baseline:
+        lines.append(f"× {span(ratio)}")
+    for unit in others:
+        counted = found["costs"][f"{cost.rpartition('_')[0]}_{unit}"]
+        lines.append(f"{span(counted['value'])} {UNITS[unit]}")
+    return text(*lines)
 
 
 def text(*lines: str) -> list[list[nodes.Node]]:
@@ -60,20 +75,15 @@ def table(head: list[str], rows: list[list]) -> nodes.table:
     return nodes.table("", group, classes=["atlas-benchmark"])
 
 
-def results(compared: dict, baseline: str, costs: list[str]) -> nodes.table:
+def results(compared: dict, baseline: str, columns: list) -> nodes.table:
     """Return a table of variants: what each cost, and its ratio."""
     rows = []
     for variant, found in compared.items():
         said = nodes.Text(found["what"])
         first = [[said], [nodes.literal("", found["command"])]]
-        cells = []
-        for cost in costs:
-            known = found["costs"].get(cost)
-            lines = [span(known["value"])] if known else ["–"]
-            if known and known["ratio"] and variant != baseline:
-                lines.append(f"× {span(known['ratio'])}")
-            cells.append(text(*lines))
-        rows.append([first, *cells])
+        is_baseline = variant == baseline
+        rows.append([first, *(cell(found, c, is_baseline) for c in columns)])
+    costs = [column.partition("+")[0] for column in columns]
     heads = ["{} ({})".format(*cost_name(cost)) for cost in costs]
     return table(["What", *heads], rows)
 
@@ -119,6 +129,8 @@ def circumstances(group: dict) -> nodes.paragraph:
 
 def dots(figure, group: dict, costs: list[str]) -> None:
     """Draw the ratio of each variant to the baseline, with its spread."""
+    from matplotlib.ticker import LogLocator
+
     panels = [
         (comparison, cost)
         for comparison in group["comparisons"]
@@ -141,6 +153,7 @@ def dots(figure, group: dict, costs: list[str]) -> None:
                 ax.plot(ratio["median"], place, "o", color=COLOURS[0])
         ax.set_title(" ".join([*cost_name(cost)[:1], comparison]).strip())
         ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter("")
         ax.grid(axis="x", color="0.9")

@@ -64,7 +64,7 @@ def first_page(names: dict) -> Counter:
     return names["n_voxels"]
 
 
-def all_page(names: dict) -> Counter:
+def volumes_page(names: dict) -> Counter:
     """All structures as on their page: one row of chunks at a time."""
     run(OPEN, names)
     run(COUNT_ROWS, names)
@@ -138,7 +138,7 @@ def floor_threads(names: dict) -> None:
 VARIANTS = {
     function.__name__: function
     for function in (
-        *(predecessor, first_page, all_page, direct),
+        *(predecessor, first_page, volumes_page, direct),
         *(box, box_found, floor, floor_threads),
     )
 }
@@ -148,7 +148,7 @@ ROUNDS = 9
 TARGETS = [
     *(
         ("", page, *target)
-        for page in ("first_page", "all_page")
+        for page in ("first_page", "volumes_page")
         for target in (
             ("first_s", "ratio", 0.35),
             ("repeated_s", "ratio", 0.7),
