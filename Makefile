@@ -52,6 +52,9 @@ test: .venv/ready  ## Check every promise
 faults: .venv/ready  ## Record what comes of each fault (docs/_data/faults.json)
 	@$(BIN)/python -m pytest tests/test_faults.py --write-faults
 
+bench: .venv/ready  ## Measure speed, memory and weight: make bench ONLY=remote
+	$(LAUNCH) $(BIN)/python tests/benchmarks $(ONLY)
+
 lint: .venv/ready  ## Check the style of code, prose and workflows
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -93,4 +96,4 @@ clean:  ## Remove everything generated but the fetched objects
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2
 	@touch $@
 
-.PHONY: help html html-noplot one changed live new run publishable serve test faults lint format linkcheck drift report notebooks mirror lock clean
+.PHONY: help html html-noplot one changed live new run publishable serve test faults bench lint format linkcheck drift report notebooks mirror lock clean

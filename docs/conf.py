@@ -28,6 +28,7 @@ extensions = [
     "gallery_catalogue",
     "gallery_answers",
     "gallery_faults",
+    "gallery_benchmarks",
     "gallery_neuroglancer",
     "gallery_surface",
     "gallery_frames",

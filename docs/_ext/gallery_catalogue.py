@@ -12,7 +12,6 @@ from collections import defaultdict
 from pathlib import Path
 from urllib.parse import quote
 
-import s3fs
 from docutils import nodes
 from gallery_card import BANNER, card
 from gallery_hooks import turn_server_to
@@ -29,6 +28,9 @@ def manifests() -> tuple[dict[str, dict], dict[str, str]]:
 
     What the source does not hold is not read; nothing is guessed.
     """
+    # Imported where it is needed: most builds have the page already.
+    import s3fs
+
     bucket = s3fs.S3FileSystem(anon=True)
     index = configparser.ConfigParser()
     index.optionxform = str

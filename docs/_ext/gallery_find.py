@@ -147,12 +147,30 @@ def gallery_of(env: BuildEnvironment) -> str:
     return env.config.sphinx_gallery_conf["gallery_dirs"][0]
 
 
-def read_examples(app: Sphinx, env: BuildEnvironment, docnames: list) -> None:
+def read_examples(app: Sphinx, env: BuildEnvironment) -> None:
     """Read all examples, in the order in which to learn them."""
     gallery = Path(app.srcdir, gallery_of(env))
     examples = [example_at(app, path) for path in gallery.rglob("*.py")]
     examples.sort(key=lambda example: example.place)
     env.gallery_examples = {e.docname: e for e in examples}
+
+
+def outdated(app: Sphinx, env: BuildEnvironment, *_: set) -> list[str]:
+    """Return all examples if what makes them related is not as it was.
+
+    The pages depend on that alone, not on all that stands in the others.
+    """
+
+    def described() -> dict[str, tuple]:
+        known = getattr(env, "gallery_examples", {})
+        return {
+            name: (example.title, example.sentence, example.traits)
+            for name, example in known.items()
+        }
+
+    before = described()
+    read_examples(app, env)
+    return [] if described() == before else list(env.gallery_examples)
 
 
 def depend_on(env: BuildEnvironment, *docnames: str) -> None:
@@ -331,7 +349,6 @@ def list_related(app: Sphinx, doctree: nodes.document) -> None:
     example = env.gallery_examples.get(env.docname)
     if not example:
         return
-    depend_on_all(env)
     if others := related(example, list(env.gallery_examples.values())):
         listed = nodes.definition_list(classes=["atlas-lookup"])
         for other in others:
@@ -366,7 +383,7 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("gallery-card", Card)
     app.add_directive("gallery-filter", Filter)
     app.add_directive("tag-list", TagList)
-    app.connect("env-before-read-docs", read_examples)
+    app.connect("env-get-outdated", outdated)
     app.connect("doctree-read", nest_sections, priority=390)
     app.connect("doctree-read", list_related, priority=390)
     app.connect("doctree-read", list_tags, priority=600)

@@ -16,11 +16,12 @@ STYLES = ["styles/pydata-sphinx-theme.css", "pygments.css", "gallery.css"]
 def rules_for(theme: str, css: str) -> str:
     """Return the rules of a theme, for a page where no script ran."""
     css = re.sub(r"(?s)/\*.*?\*/", "", css)
-    rules = re.findall(
-        rf'[^{{}}]*\[data-theme="?{theme}"?\][^{{}}]*{{[^}}]*}}', css
-    )
-    return re.sub(
-        rf'\[data-theme="?{theme}"?\]', '[data-theme="auto"]', "".join(rules)
+    named = re.compile(rf'\[data-theme="?{theme}"?\]')
+    rules = re.findall(r"([^{}]+)({[^{}]*})", css)
+    return "".join(
+        named.sub('[data-theme="auto"]', selector) + style
+        for selector, style in rules
+        if named.search(selector)
     )
 
 

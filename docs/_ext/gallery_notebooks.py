@@ -1,8 +1,11 @@
 """Give every notebook its install cell, and run it before it is published."""
 
+import json
 import re
 import tempfile
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
@@ -71,6 +74,12 @@ def run_notebook(path: Path) -> None:
     nbformat.write(notebook, path)
 
 
+def sources(path: Path) -> list[str]:
+    """Return from where the page of a notebook was read."""
+    reads = json.loads(path.with_suffix(".reads.json").read_text())
+    return sorted({o["source"] for o in reads["objects"].values()})
+
+
 def run_new_notebooks(app: Sphinx) -> None:
     """Run the notebooks that were written since the last build."""
     conf = app.config.sphinx_gallery_conf
@@ -83,24 +92,34 @@ def run_new_notebooks(app: Sphinx) -> None:
         and path.stem not in failed
         and not nbformat.read(path, as_version=4).metadata.get("executed")
     ]
-    for path in status_iterator(
-        fresh,
-        "running notebooks... ",
-        length=len(fresh),
-        stringify_func=attrgetter("name"),
-    ):
-        # What it reads does not mix with what the one before it read.
-        turn_server_to("")
-        try:
-            run_notebook(path)
-        except CellExecutionError as problem:
-            raise ExtensionError(f"{path.name} failed:\n{problem}") from None
-        together = [path.with_suffix(".py"), path]
-        zip_files(together, path.with_suffix(".zip"), path.parent)
+    with ThreadPoolExecutor(app.config.gallery_jobs) as pool:
+        for _, together in groupby(sorted(fresh, key=sources), key=sources):
+            # The server lets no real and synthetic data mix.
+            turn_server_to("")
+            together = list(together)
+            # The first that fails ends it: those that wait are not begun.
+            ran = pool.map(run_notebook, together)
+            for path in status_iterator(
+                together,
+                "running notebooks... ",
+                length=len(together),
+                stringify_func=attrgetter("name"),
+            ):
+                try:
+                    next(ran)
+                except CellExecutionError as problem:
+                    raise ExtensionError(
+                        f"{path.name} failed:\n{problem}"
+                    ) from None
+                both = [path.with_suffix(".py"), path]
+                zip_files(both, path.with_suffix(".zip"), path.parent)
 
 
 def setup(app: Sphinx) -> dict:
     """Before and after Sphinx-Gallery writes the notebooks."""
+    # Notebooks at a time. What they read is not counted, and each is a
+    # process of its own that may need 1 GB.
+    app.add_config_value("gallery_jobs", 2, "", types=[int])
     app.connect("config-inited", set_install_cell, priority=1)
     app.connect("builder-inited", run_new_notebooks, priority=600)
     return {"parallel_read_safe": True}

@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import trimesh
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -79,6 +78,9 @@ def encoded(array: np.ndarray, dtype: str) -> str:
 
 def view(path: Path) -> str:
     """Return the HTML of a view, its vertices as 16-bit numbers."""
+    # It takes half a second to import, which most builds do not need.
+    import trimesh
+
     mesh = trimesh.load_mesh(path, process=False)
     axes, signs = zip(*directions_of(path), strict=True)
     vertices, triangles = simplified(mesh.vertices, mesh.faces)
