@@ -10,6 +10,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from docutils import nodes
+from gallery_catalogue import row
 from gallery_find import Example
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -17,24 +18,25 @@ from sphinx.util.docutils import SphinxDirective
 COLUMNS = ("What", "On the page", "By another route", "Difference", "Route")
 
 
-def difference(row: dict) -> str:
+def difference(answer: dict) -> str:
     """Return how far the two values are apart, and how far they may be."""
-    apart = row["shown"] - row["other"]
-    if not row["tolerance"]:
-        return "none" if not apart else f"{apart:+,.6g}"
-    return f"{apart:+.2g} (at most {row['tolerance']:.2g})"
+    if not answer["tolerance"]:
+        return "none"
+    apart = answer["shown"] - answer["other"]
+    return f"{apart:+.2g} (at most {answer['tolerance']:.2g})"
 
 
-def cells(row: dict) -> tuple[str, ...]:
-    """Return a row as it is shown."""
-    shown, other = (f"{row[key]:,.9g}" for key in ("shown", "other"))
-    return (
-        row["what"],
-        f"{shown} {row['unit']}",
-        f"{other} {row['unit']}",
-        difference(row),
-        row["by"],
+def cells(answer: dict) -> tuple[str, ...]:
+    """Return an answer as it is shown."""
+    shown, other = (
+        f"{answer[key]:,.9g} {answer['unit']}" for key in ("shown", "other")
     )
+    return answer["what"], shown, other, difference(answer), answer["by"]
+
+
+def line(texts: tuple[str, ...]) -> nodes.row:
+    """Return a row of the table."""
+    return row([[[nodes.Text(text)]] for text in texts])
 
 
 class Answers(SphinxDirective):
@@ -48,26 +50,17 @@ class Answers(SphinxDirective):
             Path(name).name: example
             for name, example in self.env.gallery_examples.items()
         }
-        rows = sorted(
+        answers = sorted(
             json.loads(path.read_text()),
-            key=lambda row: examples[row["page"]].place,
+            key=lambda answer: examples[answer["page"]].place,
         )
         body = nodes.tbody()
-        for page, same in groupby(rows, key=itemgetter("page")):
+        for page, same in groupby(answers, key=itemgetter("page")):
             body += self.heading(examples[page])
-            for row in same:
-                entries = (
-                    nodes.entry("", nodes.paragraph("", text))
-                    for text in cells(row)
-                )
-                body += nodes.row("", *entries)
-        head = nodes.row(
-            "", *(nodes.entry("", nodes.paragraph("", c)) for c in COLUMNS)
-        )
+            body += [line(cells(answer)) for answer in same]
+        head = nodes.thead("", line(COLUMNS))
         columns = [nodes.colspec(colwidth=1) for _ in COLUMNS]
-        group = nodes.tgroup(
-            "", *columns, nodes.thead("", head), body, cols=len(COLUMNS)
-        )
+        group = nodes.tgroup("", *columns, head, body, cols=len(COLUMNS))
         return [nodes.table("", group, classes=["atlas-answers"])]
 
     def heading(self, example: Example) -> nodes.row:
