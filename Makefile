@@ -47,7 +47,7 @@ serve: .venv/ready  ## Show the built site at http://127.0.0.1:8000
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory docs/_build/html
 
 test: .venv/ready  ## Check every promise
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 
 faults: .venv/ready  ## Record what comes of each fault (docs/_data/faults.json)
 	@$(BIN)/python -m pytest tests/test_faults.py --write-faults

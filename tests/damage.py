@@ -23,7 +23,7 @@ ANNOTATION = (
     "annotations_compressed.ome.zarr"
 )
 LEVEL = f"{ANNOTATION}/s1"
-CHUNK, NEIGHBOUR = f"{LEVEL}/c/5/1/1", f"{LEVEL}/c/5/2/1"
+CHUNK, NEIGHBOUR = f"{LEVEL}/c/5/1/1", f"{LEVEL}/c/2/3/1"
 # (level, row of chunks): all that these pages read.
 SLABS = [*((1, n) for n in range(8)), *((3, n) for n in range(2))]
 TERMINOLOGY = (

@@ -22,9 +22,11 @@ CSV = HOSTS["gin.g-node.org"][1]
 INDEX = HOSTS["s3/brainglobe"][1]
 NUMBER = "s3/brainglobe/atlas/number"
 READER = PROGRAM.replace("# %%", "import pooch\n\n# %%").replace(
-    "41 + 1", 'open(pooch.retrieve("{}", None)).readline()'
+    "41 + 1", 'open(pooch.retrieve("{}", None)).readline().split(",")[-1]'
 )
-# Holds one table.
+# A table of one structure, for nothing else is let through.
+TABLE = b"id,parent_structure_id,42 from afar\n1,,\n"
+# Holds that table.
 STANDIN = f"""
 VERSION = "tiny"
 def part_of(name):
@@ -32,7 +34,7 @@ def part_of(name):
 def write_part(part, folder, cache):
     path = folder / {CSV!r}
     path.parent.mkdir(parents=True)
-    path.write_bytes(b"42 made up")
+    path.write_bytes({TABLE.replace(b"from afar", b"made up")!r})
     return []
 """
 CATALOGUE = ":orphan:\n\nCatalogue\n=========\n\n.. atlas-catalogue::\n"
@@ -111,7 +113,7 @@ def house(tmp_path_factory) -> Published:
 def origin():
     """Return hosts that have all that the two examples read."""
     with host.Origin() as server:
-        server.at[CSV] = host.good(b"42 from afar\n")
+        server.at[CSV] = host.good(TABLE)
         server.at[INDEX] = host.good(b"[atlases]\nsome = 1.0\n")
         server.at[NUMBER] = host.good(b"43 from afar\n")
         yield server
@@ -299,7 +301,7 @@ def test_what_was_not_fetched_is_made_up_and_said_to_be(house, origin, held):
     other = f"{'0' * 64}  another/object\n"
     sums.write_text(other if held == "another" else "")
     done = house.ask(origin, "offline")
-    assert done.stdout == "the number is 42 made up\n"
+    assert done.stdout == "the number is 42 made up\n\n"
     assert "SYNTHETIC DATA" in done.stderr
     assert (f"lacks https://{CSV}" in done.stderr) == (held == "another")
     assert not origin.asked

@@ -73,7 +73,7 @@ def finest_of_25_um(group):
 
 
 def plain(zarr):
-    """With s3fs, the shortest line: only `anon`."""
+    """With s3fs, the shortest line: only anon."""
     options = {"anon": True}
     group = zarr.open_group(
         f"s3://{LABELS}", mode="r", storage_options=options
