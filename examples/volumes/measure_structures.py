@@ -14,10 +14,11 @@ Measure all structures at once
 
 The volumes of all structures, each with its parts, from one pass over a file.
 
-How large is each part of the mouse brain? The annotation of the Allen mouse
-atlas names the finest structure at every voxel, so one pass over it counts
-them all. What is divided into parts has few voxels of its own or none: its
-volume comes from the hierarchy, as the sum of what is in it.
+How large is the hippocampus, or any other part of the mouse brain? The
+annotation of the Allen mouse atlas names the finest structure at every voxel,
+so one pass over it counts them all. What is divided into parts has few voxels
+of its own or none: its volume comes from the hierarchy, as the sum of what is
+in it.
 """
 
 # sphinx_gallery_tags = ["measure", "intermediate"]
