@@ -29,6 +29,8 @@ ICON = re.compile(r"\bfa-[\w-]+")
 GLYPH = re.compile(r'((?:\.fa-[\w-]+,?)+)\{--fa:"(.+?)"\}')
 PRIVATE = re.compile("[\ue000-\uf8ff]")
 THUMBNAIL = (320, 224)
+# A browser on a slow line fetches all of the index at once: 30 of these.
+QUALITY = 45
 
 
 def without(html: str, names: list[str]) -> str:
@@ -72,7 +74,7 @@ def shrink_thumbnails(folder: Path) -> None:
         if not small.exists() or small.stat().st_mtime < path.stat().st_mtime:
             with Image.open(path) as image:
                 image = image.convert("RGB").resize(THUMBNAIL)
-                image.save(small, quality=80, method=6)
+                image.save(small, quality=QUALITY, method=6)
 
 
 def keep_glyphs(static: Path, used: set[str]) -> None:
