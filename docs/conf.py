@@ -19,49 +19,20 @@ extensions = [
     "sphinx_design",
     "sphinx_reredirects",
     "sphinx_gallery.gen_gallery",
-    "gallery_key",
-    "gallery_hooks",
-    "gallery_notebooks",
-    "gallery_card",
-    "gallery_find",
-    "gallery_functions",
-    "gallery_catalogue",
-    "gallery_answers",
-    "gallery_faults",
-    "gallery_benchmarks",
-    "gallery_neuroglancer",
-    "gallery_surface",
-    "gallery_frames",
-    "gallery_read",
-    "gallery_cite",
-    "gallery_text",
-    "gallery_takeaway",
-    "gallery_address",
-    "gallery_noscript",
-    "gallery_light",
-    "gallery_csp",
-    "gallery_version",
+    # What is built, in this order: some act on what others wrote.
+    *("gallery_key", "gallery_hooks", "gallery_notebooks", "gallery_card"),
+    *("gallery_find", "gallery_functions", "gallery_catalogue"),
+    *("gallery_answers", "gallery_faults", "gallery_benchmarks"),
+    *("gallery_neuroglancer", "gallery_surface", "gallery_frames"),
+    *("gallery_read", "gallery_cite", "gallery_text", "gallery_takeaway"),
+    *("gallery_address", "gallery_noscript", "gallery_light"),
+    *("gallery_csp", "gallery_version"),
 ]
 copybutton_exclude = ".linenos, .gp, .go"
 
 # Moved pages: "aws_examples/old" to "new.html", beside the old page
 redirects = {}
 redirect_html_template_file = "_templates/redirect.html"
-
-# Where the address of the site or of its repository is known
-gallery_launch = {
-    "Open in Colab": "https://colab.research.google.com/github/{repository}"
-    "/blob/notebooks/{page}.ipynb",
-    "Open in Binder": "https://mybinder.org/v2/gh/{repository}/notebooks"
-    "?urlpath=lab/tree/{page}.ipynb",
-}
-ogp_image = "_static/page.png"
-ogp_image_alt = "A page of the gallery"
-ogp_custom_meta_tags = [
-    '<meta name="twitter:card" content="summary_large_image" />'
-]
-sitemap_url_scheme = "{link}"
-sitemap_excludes = ["404.html", "genindex.html", "search.html"]
 
 # Gallery: sections and their examples in the order in which to learn them
 gallery_order = [
@@ -131,31 +102,3 @@ html_sidebars = {"**": []}
 # Links that the scheduled check follows
 linkcheck_timeout = 15
 linkcheck_retries = 3
-
-# Links from code to the libraries' documentation, found without a network
-intersphinx_mapping = {
-    "python": ("https://docs.python.org/3", "_inventories/python.txt"),
-    "numpy": ("https://numpy.org/doc/stable", "_inventories/numpy.txt"),
-    "zarr": (
-        "https://zarr.readthedocs.io/en/stable",
-        "_inventories/zarr.txt",
-    ),
-    "pooch": (
-        "https://www.fatiando.org/pooch/latest",
-        "_inventories/pooch.txt",
-    ),
-    "matplotlib": (
-        "https://matplotlib.org/stable",
-        "_inventories/matplotlib.txt",
-    ),
-    "s3fs": ("https://s3fs.readthedocs.io/en/latest", "_inventories/s3fs.txt"),
-    "skimage": (
-        "https://scikit-image.org/docs/stable",
-        "_inventories/skimage.txt",
-    ),
-    "trimesh": ("https://trimesh.org", "_inventories/trimesh.txt"),
-    "distributed": (
-        "https://distributed.dask.org/en/stable",
-        "_inventories/distributed.txt",
-    ),
-}

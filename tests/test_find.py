@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from conftest import EXAMPLES, ROOT, each_example, run
 from gallery_find import called
-from gallery_functions import UNDOCUMENTED
+from gallery_functions import INVENTORIES, SITES, UNDOCUMENTED
 from playwright.sync_api import expect
 from sphinx.util.inventory import InventoryFile
 from test_site import GALLERY, page_of, reads_of, soup
@@ -114,11 +114,9 @@ def test_page_leads_to_its_tags_and_to_related_examples(example, site):
 
 def inventories() -> dict[str, str]:
     """Return the documented names and their addresses."""
-    conf = (ROOT / "docs/conf.py").read_text()
-    [mapping] = re.findall(r"(?ms)^intersphinx_mapping = (\{.*?^\})", conf)
     found = {}
-    for site_url, path in ast.literal_eval(mapping).values():
-        content = (ROOT / "docs" / path).read_bytes()
+    for name, site_url in SITES.items():
+        content = (INVENTORIES / f"{name}.txt").read_bytes()
         inventory = InventoryFile.loads(content, uri=site_url).data
         for kind, items in inventory.items():
             assert kind.startswith("py:")
@@ -334,7 +332,4 @@ def test_search_as_you_type_by_keyboard(site, browser):
 
 def test_build_asks_nobody_for_inventories(site):
     """Each is a file of the repository; a build needs no network for it."""
-    conf = (ROOT / "docs/conf.py").read_text()
-    [mapping] = re.findall(r"(?ms)^intersphinx_mapping = (\{.*?^\})", conf)
-    for _, path in ast.literal_eval(mapping).values():
-        assert (ROOT / "docs" / path).is_file()
+    assert {path.stem for path in INVENTORIES.glob("*.txt")} == {*SITES}

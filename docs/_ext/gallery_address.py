@@ -18,6 +18,15 @@ from sphinx_gallery.directives import imgsgnode
 
 # These speak in absolute addresses only.
 PUBLISHED = ("sphinx_sitemap", "sphinxext.opengraph", "notfound.extension")
+SETTINGS = {
+    "ogp_image": "_static/page.png",
+    "ogp_image_alt": "A page of the gallery",
+    "ogp_custom_meta_tags": [
+        '<meta name="twitter:card" content="summary_large_image" />'
+    ],
+    "sitemap_url_scheme": "{link}",
+    "sitemap_excludes": ["404.html", "genindex.html", "search.html"],
+}
 
 
 def find_repository(root: Path) -> str:
@@ -54,6 +63,8 @@ def set_addresses(app: Sphinx, config) -> None:
     """Tell Sphinx and the extensions that ask for it."""
     if site := config.gallery_site:
         config.html_baseurl = config.ogp_site_url = site
+        for name, value in SETTINGS.items():
+            config[name] = value
         config.notfound_urls_prefix = re.sub(r"https?://[^/]+", "", site)
 
 

@@ -6,6 +6,7 @@ cannot be out of date. Their documentation is found in ``docs/_inventories``.
 
 import json
 import sys
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from sphinx.ext.intersphinx import InventoryAdapter
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+INVENTORIES = Path(__file__).parents[1] / "_inventories"
+SITES = tomllib.loads((INVENTORIES / "sites.toml").read_text())
 logger = logging.getLogger(__name__)
 
 # Everybody knows them, and nobody looks for an example of them.
@@ -118,6 +121,14 @@ class FunctionList(SphinxDirective):
         return built
 
 
+def use_inventories(app: Sphinx, config) -> None:
+    """Let intersphinx find every library without a network."""
+    config.intersphinx_mapping = {
+        name: (site, f"_inventories/{name}.txt")
+        for name, site in SITES.items()
+    }
+
+
 def add_aliases(app: Sphinx) -> None:
     """Let intersphinx know the other names too."""
     for items in InventoryAdapter(app.env).main_inventory.values():
@@ -129,5 +140,7 @@ def add_aliases(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict:
     """Add the directive ``function-list``, after intersphinx has loaded."""
     app.add_directive("function-list", FunctionList)
+    # Before intersphinx looks at it.
+    app.connect("config-inited", use_inventories, priority=100)
     app.connect("builder-inited", add_aliases, priority=900)
     return {"parallel_read_safe": True}

@@ -9,13 +9,18 @@ is "name kind page"; the place on the page is the name, as on all of them.
 """
 
 import ast
-import runpy
 import sys
 import urllib.request
 from pathlib import Path
 
 from gallery_find import called
-from gallery_functions import ALIASES, candidates, library
+from gallery_functions import (
+    ALIASES,
+    INVENTORIES,
+    SITES,
+    candidates,
+    library,
+)
 from sphinx.util.inventory import InventoryFile
 
 DOCS = Path(__file__).parents[1]
@@ -67,8 +72,8 @@ def main(arguments: list[str]) -> None:
     """Renew all inventories, or those for which a file is given."""
     given = dict(argument.split("=", 1) for argument in arguments)
     names = names_called()
-    conf = runpy.run_path(str(DOCS / "conf.py"))
-    for name, (site, path) in conf["intersphinx_mapping"].items():
+    for name, site in SITES.items():
+        path = INVENTORIES / f"{name}.txt"
         if given and name not in given:
             continue
         if name in given:
@@ -82,8 +87,8 @@ def main(arguments: list[str]) -> None:
             "# Version: names that the examples call",
             *kept(content, names.get(name, set())),
         ]
-        (DOCS / path).write_text("".join(f"{line}\n" for line in lines))
-        print(f"{path}: {len(lines) - 3} names")
+        path.write_text("".join(f"{line}\n" for line in lines))
+        print(f"{path.name}: {len(lines) - 3} names")
 
 
 if __name__ == "__main__":

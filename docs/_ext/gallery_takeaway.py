@@ -14,6 +14,13 @@ from sphinx.application import Sphinx
 
 ARCHIVE = "cloud-atlas-gallery.zip"
 SUFFIXES = (".py", ".ipynb", ".zip")
+# Where a page opens, given OWNER/NAME of the repository and the page.
+LAUNCH = {
+    "Open in Colab": "https://colab.research.google.com/github/{repository}"
+    "/blob/notebooks/{page}.ipynb",
+    "Open in Binder": "https://mybinder.org/v2/gh/{repository}/notebooks"
+    "?urlpath=lab/tree/{page}.ipynb",
+}
 
 
 def drop_footer(app: Sphinx, doctree: nodes.document) -> None:
@@ -34,7 +41,7 @@ def offer(app: Sphinx, pagename, templatename, context, doctree) -> None:
         if repository := app.config.gallery_repository:
             context["take_launch"] = {
                 name: address.format(repository=repository, page=pagename)
-                for name, address in app.config.gallery_launch.items()
+                for name, address in LAUNCH.items()
             }
 
 
@@ -70,7 +77,6 @@ def copy_programs(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Offer on each page; copy at the end."""
-    app.add_config_value("gallery_launch", {}, "html", types=[dict])
     # Before Sphinx notes what a page offers for download.
     app.connect("doctree-read", drop_footer, priority=100)
     app.connect("html-page-context", offer)
