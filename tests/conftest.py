@@ -15,6 +15,7 @@ from pathlib import Path
 
 import atlas_launch
 import atlas_standin
+import origin as host
 import pytest
 from playwright.sync_api import sync_playwright
 
@@ -79,6 +80,15 @@ def steady(printed: str) -> str:
     """Leave out the lines that say how long something took."""
     lines = printed.splitlines(keepends=True)
     return "".join(s for s in lines if not s.startswith("measured"))
+
+
+@pytest.fixture
+def origin() -> Iterator[host.Origin]:
+    """Give a host with the right bytes and a login page."""
+    with host.Origin() as server:
+        server.at["login"] = host.LOGIN
+        server.at["right"] = host.good(host.RIGHT)
+        yield server
 
 
 @pytest.fixture

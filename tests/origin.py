@@ -16,6 +16,26 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 NO_SUCH_KEY = b"<Error><Code>NoSuchKey</Code></Error>"
+# What an object holds, what it never held, and what it is pinned by.
+RIGHT = bytes(range(256)) * 4
+WRONG = RIGHT[:-1] + b"\0"
+PIN = f"sha256:{hashlib.sha256(RIGHT).hexdigest()}"
+# Stands for `atlas_standin.py` and makes one object, of given bytes.
+STANDIN = """
+VERSION = "tiny"
+def part_of(name):
+    return "table" if name == {name!r} else None
+def write_part(part, folder, cache):
+    path = folder / {name!r}
+    path.parent.mkdir(parents=True)
+    path.write_bytes({content!r})
+    return []
+"""
+
+
+def nowhere(name: str) -> str:
+    """Stand for `atlas_store.origin_url` where every connection fails."""
+    return f"http://127.0.0.1:1/{name}"
 
 
 class Origin(http.server.ThreadingHTTPServer):
@@ -80,6 +100,9 @@ def good(content: bytes, **headers):
     merged |= {key.replace("_", "-"): v for key, v in headers.items()}
     given = {key: value for key, value in merged.items() if value is not None}
     return lambda handler: handler.answer(200, given, content)
+
+
+LOGIN = good(b"<html>Please log in</html>", ETag=None)
 
 
 def status(code: int, body: bytes = b"", **headers):

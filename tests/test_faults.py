@@ -49,6 +49,7 @@ from atlas_store import (
 from bs4 import BeautifulSoup
 from conftest import ENVIRONMENT, ROOT, steady
 from folders import list_objects, objects_in, passes_sha256sum, write_folder
+from origin import LOGIN, PIN, RIGHT, WRONG, nowhere
 from test_build import PROGRAM, House
 
 RECORD = ROOT / "docs" / "_data" / "faults.json"
@@ -61,9 +62,6 @@ LIMITS = Limits(
 FETCH_S, PROGRAM_S = 10, 120
 KEY = "s3/brainglobe/atlas/an/array/c/0/0"
 FILE = "gin.g-node.org/BrainGlobe/table.csv"
-RIGHT = bytes(range(256)) * 4
-WRONG = RIGHT[:-1] + b"\0"
-PIN = f"sha256:{sha256(RIGHT)}"
 # What is to be found, and what was: (where, fault), in order.
 EXPECTED: list[tuple[str, str]] = []
 FOUND: dict[tuple[str, str], dict] = {}
@@ -103,19 +101,6 @@ def note(where, fault, done_to, outcome, message, within_s) -> None:
     }
 
 
-def nowhere(name: str) -> str:
-    """Refuse every connection: the origin is gone."""
-    return f"http://127.0.0.1:1/{name}"
-
-
-@pytest.fixture
-def origin():
-    with host.Origin() as server:
-        server.at["login"] = LOGIN
-        server.at["right"] = host.good(RIGHT)
-        yield server
-
-
 @pytest.fixture
 def cache(tmp_path) -> Path:
     return tmp_path / "cache"
@@ -123,7 +108,6 @@ def cache(tmp_path) -> Path:
 
 # The network ---------------------------------------------------------------
 
-LOGIN = host.good(b"<html>Please log in</html>", ETag=None)
 NO_BUCKET = host.status(404, b"<Error><Code>NoSuchBucket</Code></Error>")
 MOVED = host.status(302, Location="/login")
 

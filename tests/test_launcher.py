@@ -215,16 +215,7 @@ def test_no_command_is_told(mirror):
 # A project of two examples, whose hosts are the test's own -----------------
 
 # Holds a table of its own, and lets nothing be absent.
-STANDIN = f"""
-VERSION = "tiny"
-def part_of(name):
-    return "table" if name == {CSV!r} else None
-def write_part(part, folder, cache):
-    path = folder / {CSV!r}
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"made up")
-    return []
-"""
+STANDIN = host.STANDIN.format(name=CSV, content=b"made up")
 WARNING = "SYNTHETIC DATA"
 
 

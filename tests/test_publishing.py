@@ -27,16 +27,9 @@ READER = PROGRAM.replace("# %%", "import pooch\n\n# %%").replace(
 # A table of one structure, for nothing else is let through.
 TABLE = b"id,parent_structure_id,42 from afar\n1,,\n"
 # Holds that table.
-STANDIN = f"""
-VERSION = "tiny"
-def part_of(name):
-    return "table" if name == {CSV!r} else None
-def write_part(part, folder, cache):
-    path = folder / {CSV!r}
-    path.parent.mkdir(parents=True)
-    path.write_bytes({TABLE.replace(b"from afar", b"made up")!r})
-    return []
-"""
+STANDIN = host.STANDIN.format(
+    name=CSV, content=TABLE.replace(b"from afar", b"made up")
+)
 CATALOGUE = ":orphan:\n\nCatalogue\n=========\n\n.. atlas-catalogue::\n"
 
 

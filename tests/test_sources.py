@@ -34,6 +34,7 @@ from atlas_store import (
     start,
 )
 from folders import flip_bit, objects_in, passes_sha256sum, write_folder
+from origin import LOGIN, PIN, RIGHT, WRONG, nowhere
 
 EXT = Path(atlas_store.__file__).parent
 LIMITS = Limits(
@@ -44,23 +45,6 @@ HANG_S = 10
 [INDEX] = REVALIDATED
 KEY = "s3/brainglobe/atlas/a/key"
 FILE = "gin.g-node.org/BrainGlobe/a.csv"
-RIGHT = bytes(range(256)) * 4
-WRONG = RIGHT[:-1] + b"\0"
-PIN = f"sha256:{sha256(RIGHT)}"
-LOGIN = host.good(b"<html>Please log in</html>", ETag=None)
-
-
-def nowhere(name):
-    """Refuse every connection: the origin is gone."""
-    return f"http://127.0.0.1:1/{name}"
-
-
-@pytest.fixture
-def origin():
-    with host.Origin() as server:
-        server.at["login"] = LOGIN
-        server.at["right"] = host.good(RIGHT)
-        yield server
 
 
 @pytest.fixture
