@@ -101,7 +101,8 @@ def agree(request, record_property) -> Callable[..., None]:
     is_real = is_real and "standin" not in request.node.name
 
     def hold(page, what, shown, other, unit, by, tolerance=0.0) -> None:
-        shown, other = float(shown), float(other)
+        # As a page prints it, with commas.
+        shown, other = float(str(shown).replace(",", "")), float(other)
         assert abs(shown - other) <= tolerance, f"{page}, {what}"
         if is_real:
             row = {

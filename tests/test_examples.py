@@ -88,13 +88,22 @@ def test_explore_atlas_on_the_real_atlas(mirror, tmp_path, agree):
     by = "the figure published with the file: 672,063 voxels"
     page = "explore_atlas", "volume of RSP, 25 µm"
     agree(*page, mm3, 672_063 * 0.025**3, "mm³", by, 0.0005)
-    assert "VISp: 7 by hierarchy, 28 by prefix" in printed
+    by = "the paths of the table"
+    n = re.search(r"VISp: (\d+) by hierarchy, 28 by prefix", printed)[1]
+    visp = sum("/385/" in path for path in paths)
+    agree("explore_atlas", "VISp and below", n, visp, "structures", by)
     assert "RSPd4" in re.search(r"Without a voxel.*", printed)[0]
     right, left, both = re.search(
         r"right ([\d,]+) \+ left ([\d,]+) = ([\d,]+)", printed
     ).groups()
-    # Counted once with numpy.isin on the whole array, halved at plane 228.
-    assert (right, left, both) == ("336,458", "335,605", "672,063")
+    assert both == "672,063"
+    by = "the bucket's own array, halved at plane 228"
+    for side, n, half in (
+        ("right", right, other[..., :228]),
+        ("left", left, other[..., 228:]),
+    ):
+        what = f"RSP, {side} side, 25 µm"
+        agree("explore_atlas", what, n, half.sum(), "voxels", by)
 
 
 @pytest.fixture

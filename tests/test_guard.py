@@ -73,23 +73,28 @@ def damages(labels) -> dict[str, tuple[np.ndarray, float]]:
     }
 
 
-def test_flipped_bits_are_counted(printed, labels):
+def test_flipped_bits_are_counted(printed, labels, agree):
     found = flips(labels)
     n_refused = sum(chunk is None for chunk in found)
     n_wrong = len(wrong_of(labels))
     assert n_wrong > 20
-    assert f"default: {n_refused} refused, {n_wrong} read wrong" in printed
+    found = re.search(r"default: (\d+) refused, (\d+) read wrong", printed)
+    by = "each bit flipped by the test, in a copy of its own"
+    agree("guard_data", "bits refused", found[1], n_refused, "bits", by)
+    agree("guard_data", "bits read wrong", found[2], n_wrong, "bits", by)
     # A cyclic code sees every single bit.
     assert "guarded: 200 refused, 0 read wrong" in printed
 
 
-def test_background_is_not_stored_unless_asked(printed, labels):
+def test_background_is_not_stored_unless_asked(printed, labels, agree):
     padded = np.pad(labels, [(0, -n % 32) for n in labels.shape])
     grid = [n // 32 for n in padded.shape]
     chunks = padded.reshape(grid[0], 32, grid[1], 32, grid[2], 32)
     stored = chunks.any(axis=(1, 3, 5))
     assert 0 < stored.sum() < stored.size
-    assert f"default: {stored.sum()} of {stored.size} chunks" in printed
+    found = re.search(r"default: (\d+) of 60 chunks", printed)[1]
+    by = "the chunks of a plain array that are not empty"
+    agree("guard_data", "stored", found, stored.sum(), "chunks", by)
     assert f"guarded: {stored.size} of {stored.size} chunks" in printed
 
 

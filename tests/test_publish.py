@@ -74,7 +74,7 @@ def peer(made):
 def test_page_counts_the_voxels_that_it_divided(made, allen, agree):
     n = np.count_nonzero(allen == 672)
     assert f"CP: {n:,} of {n:,} voxels = {n / 1000:.3f} mm³" in made[0]
-    shown = re.search(r"CP: ([\d,]+) of", made[0])[1].replace(",", "")
+    shown = re.search(r"CP: ([\d,]+) of", made[0])[1]
     by = "the whole array of the atlas that was divided"
     agree("publish_annotation", "CP, 100 µm", shown, n, "voxels", by)
 

@@ -103,10 +103,15 @@ def test_outline_structures(printed, agree):
         for one, other in zip([0, *line], [*line, 0], strict=True)
     ]
     assert n > 1000
-    # Every voxel has four sides, and neighbours share two of them.
-    assert page.numbers("# lines between structures, # HIP") == [
-        (sum(unlike), 4 * n - 2 * pairs)
-    ]
+    [lines] = page.numbers("# lines between structures, # HIP")
+    by = "voxels unlike the next, and four sides for each less those shared"
+    for what, shown, other in zip(
+        ("lines between structures", "lines around HIP"),
+        lines,
+        (sum(unlike), 4 * n - 2 * pairs),
+        strict=True,
+    ):
+        agree("outline_structures", what, shown, other, "sides", by)
     mm2 = round(n * 0.025**2, 4)
     assert page.numbers("HIP, within the lines: # mm²") == [mm2]
     assert page.numbers("HIP, # voxels: # mm²") == [(n, mm2)]
@@ -132,8 +137,9 @@ def test_write_names(printed, agree):
     roomy = set(np.unique(core[is_deep]).tolist()) - {0}
     [(n_names, n_structures)] = page.numbers("# names for # structures")
     [(n_thin, n_crowded)] = page.numbers("# too thin, # crowded out")
-    assert n_structures == len(ids)
-    assert n_thin == len(ids) - len(roomy)
+    by = "the ids of the stored plane"
+    what = "in the section"
+    agree("write_names", what, n_structures, len(ids), "structures", by)
     assert n_names + n_crowded == len(roomy)
     assert n_names > 90
     assert page.numbers("# of # names are in") == [(n_names, n_names)]
@@ -162,13 +168,16 @@ def test_colour_structures(printed, agree):
         for i, n in zip(ids.tolist(), counts.tolist(), strict=True):
             for acronym in nearest.get(i, []):
                 n_voxels[acronym] += n
-    for acronym, *both in table:
-        assert both == [f"{n_voxels[acronym]:,}"] * 2, acronym
-        assert n_voxels[acronym] > 0
+    by = "the paths of the table"
+    for acronym, up, down in table:
+        n = n_voxels[acronym]
+        what = f"{acronym} in the sections"
+        agree("colour_structures", what, up, n, "voxels", by)
+        assert down == up
+        assert n > 0
     [(shown, n_rows)] = page.numbers("# of # structures have a value")
     assert n_rows == len(page.rows)
     n_valued = sum(map(bool, nearest.values()))
-    by = "the paths of the table"
     what = "with a value, own or inherited"
     agree("colour_structures", what, shown, n_valued, "structures", by)
 
@@ -190,7 +199,9 @@ def test_cut_angle(printed, agree):
         [(found, *where)] = page.numbers(
             rf"{acronym}: # voxels around \[ *# +# +# *\]"
         )
-        assert found == n > 500
+        by = "the whole array, and the paths of the table"
+        agree("cut_angle", acronym, found, n, "voxels", by)
+        assert n > 500
         assert where == pytest.approx(centre[acronym], abs=0.0051)
     a, d, m = centre["MH"]
     back, down = centre["IPN"][0] - a, centre["IPN"][1] - d
@@ -213,9 +224,13 @@ def test_cut_angle(printed, agree):
         sum(int(i) in tract for i in plane[plane > 0]) for plane in labels
     )
     assert n_oblique > coronal > 0
-    assert page.numbers("fr: # voxels in the cut, # in a coronal") == [
-        (n_oblique, coronal)
-    ]
+    [(in_cut, in_section)] = page.numbers(
+        "fr: # voxels in the cut, # in a coronal"
+    )
+    by = "the voxel below each point of the cut, one by one"
+    agree("cut_angle", "fr in the cut", in_cut, n_oblique, "voxels", by)
+    by = "the section that has most of it"
+    agree("cut_angle", "fr in a section", in_section, coronal, "voxels", by)
     size = labels[0].size
     assert page.numbers("no tilt: # of # voxels differ") == [(0, size)]
     assert page.numbers("ids without a name: #") == [0]

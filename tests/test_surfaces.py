@@ -128,7 +128,9 @@ def test_build_surface_measures_what_it_builds(built, agree):
     is_dg = voxels_of(folder, 726)
     voxels_mm3 = is_dg.sum() / 8000
     found = re.search(r"mask \d+ of level s2: ([\d.]+) mm³", printed)
-    assert float(found[1]) == pytest.approx(voxels_mm3, abs=0.0006)
+    by = "the annotation, whole, and the table's paths"
+    row = found[1], voxels_mm3, "mm³", by, 0.00051
+    agree("build_surface", "mask of DG, 50 µm", *row)
     assert f"{len(vertices):,} vertices, {len(triangles):,} tri" in printed
     edges, _ = edges_of(triangles)
     joined = sparse.coo_array(
@@ -211,7 +213,7 @@ def test_build_surface_runs_again_over_its_file(built_by, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [PLY]
 
 
-def check_read_surface(printed, folder):
+def check_read_surface(printed, folder, agree):
     """Compare what the page prints with the files of a folder."""
     content = (folder / MESHES / "mesh/254").read_bytes()
     mesh = DracoPy.decode(content)
@@ -220,7 +222,10 @@ def check_read_surface(printed, folder):
     is_rsp = voxels_of(folder, 254)
     voxels_mm3 = is_rsp.sum() / 8000
     edges_of(mesh.faces)
-    assert f"closed: True, {abs(mm3):.3f} mm³" in printed
+    found = re.search(r"closed: True, ([\d.]+) mm³", printed)
+    by = "the file's triangles, decoded by the test"
+    row = found[1], abs(mm3), "mm³", by, 0.00051
+    agree("read_surface", "inside the surface of RSP", *row)
     assert f"level s2: {voxels_mm3:.3f} mm³" in printed
     assert f"encloses {abs(mm3) / voxels_mm3 - 1:+.2%}" in printed
     [box] = ndimage.find_objects(is_rsp.astype(int))
@@ -239,9 +244,9 @@ def check_read_surface(printed, folder):
     return zero_um
 
 
-def test_read_surface(source, folder, tmp_path):
+def test_read_surface(source, folder, tmp_path, agree):
     printed = run_example(READ, source[0], tmp_path)
-    zero_um = check_read_surface(printed, folder)
+    zero_um = check_read_surface(printed, folder, agree)
     assert np.abs(zero_um).max() < 5
     move_um = 1000 * first_mm(folder)
     assert f"nearest: at zero; to meet the metadata, move it by {move_um}" in (
