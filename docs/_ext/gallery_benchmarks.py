@@ -22,9 +22,8 @@ MARKERS = "osD^vP"
 
 
 def number(value: float) -> str:
-    """Return a number with two digits, three from 1 on, all from 100 on."""
-    digits = 2 if abs(value) < 1 else 3
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
+    """Return a number with three digits, or all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def span(found: dict) -> str:
