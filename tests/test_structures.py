@@ -111,7 +111,7 @@ ANSWERS = {
             f"{NUMBER} acronyms are": "wrong if lines are split at commas",
             f"{NUMBER} ids exceed 65": "ids that need more than 16 bits",
             f"would share {NUMBER}": "numbers that float32 would leave",
-            f"{NUMBER} names with": "names with 'motor'",
+            f"{NUMBER} names with": "names that hold the word motor",
         },
     ),
     "walk_hierarchy": (

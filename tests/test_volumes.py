@@ -127,6 +127,15 @@ def test_measure_structures_of_the_generator(tmp_path):
         assert page.numbers(f"\n{acronym} # voxels")[0] == n > 0
 
 
+def test_brain_is_as_large_as_others_found_it(mirror, tmp_path, agree):
+    page = Printed("measure_structures", str(mirror), mirror, tmp_path)
+    [_, mm3] = page.numbers("\nroot # voxels # mm³")
+    by = "magnetic resonance of other brains, 508.91 ± 23.42 mm³: "
+    by += "Badea et al. 2007, doi:10.1016/j.neuroimage.2007.05.046"
+    what = "root, by another method"
+    agree("measure_structures", what, mm3, 508.91, "mm³", by, 23.42)
+
+
 def test_compare_resolutions(printed, agree):
     page = printed("compare_resolutions")
     rsp = page.subtree("RSP")
