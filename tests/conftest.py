@@ -102,7 +102,7 @@ def agree(request, record_property) -> Callable[..., None]:
 
     def hold(page, what, shown, other, unit, by, tolerance=0.0) -> None:
         # As a page prints it, with commas.
-        shown, other = float(str(shown).replace(",", "")), float(other)
+        shown, other = (float(str(n).replace(",", "")) for n in (shown, other))
         assert abs(shown - other) <= tolerance, f"{page}, {what}"
         if is_real:
             row = {
