@@ -46,16 +46,6 @@ def rsp_of(printed: str) -> tuple[int, float]:
     return int(found[1].replace(",", "")), float(found[2])
 
 
-@each_example
-def test_runs_alone_on_the_standin(example, tmp_path):
-    printed = run_afresh(example, "standin", tmp_path)
-    assert printed.strip()
-    for left in tmp_path.iterdir():
-        assert f"``{left.name}``" in example.read_text(), "it does not say so"
-    again = run_example(example, "standin", tmp_path)
-    assert steady(printed) == steady(again), "it varies"
-
-
 def test_explore_atlas_agrees_with_the_generator(tmp_path):
     printed = run_example(EXPLORE, "standin", tmp_path)
     counts = atlas_standin.voxel_counts(STANDIN / ".work")
@@ -207,6 +197,11 @@ def test_published_notebook_was_run(example, site):
 def test_page_and_notebook_print_what_the_program_prints(
     example, site, tmp_path
 ):
+    """Run alone, it prints the same again, and says what files it leaves."""
+    printed = run_afresh(example, SOURCE, tmp_path)
+    assert printed.strip()
+    for left in tmp_path.iterdir():
+        assert f"``{left.name}``" in example.read_text(), "it does not say so"
     [path] = (site / "aws_examples").rglob(f"{example.stem}.ipynb")
     in_notebook = "".join(
         output.text
@@ -219,6 +214,5 @@ def test_page_and_notebook_print_what_the_program_prints(
     on_page = "\n".join(
         pre.text for pre in soup.select(".sphx-glr-script-out pre")
     )
-    printed = run_example(example, SOURCE, tmp_path)
     assert steady(in_notebook) == steady(printed)
     assert steady(on_page).split() == steady(printed).split()
