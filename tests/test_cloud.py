@@ -140,9 +140,12 @@ def test_read_slice_reads_these_chunks(source, tmp_path, agree):
         n_wanted = np.prod([stop - start for start, stop in sides])
         share = re.search(rf"\n{name}: ([\d.]+)% of", printed)[1]
         expected = 100 * n_wanted / (n * np.prod(array.chunks))
-        assert float(share) == pytest.approx(expected, abs=0.051)
+        row = f"{name}, wanted of what is sent", share, expected, "%"
+        agree("read_slice", *row, by, 0.051)
     coarse = files(source[1], f"{LABELS}/s3", product(range(2), repeat=3))
-    assert found["overview"] == pytest.approx(coarse, abs=0.051)
+    assert found["overview"][:2] == coarse[:2]
+    row = found["overview"][2], coarse[2], "kB", by, 0.051
+    agree("read_slice", "overview, sent", *row)
 
 
 def test_read_slice_finds_the_whole_structure_in_its_box(
@@ -282,8 +285,9 @@ def test_read_mask_agrees_with_the_annotation(source, tmp_path, agree):
         by = "the annotation, whole, and the table's paths"
         what = f"mask of {acronym}, 50 µm"
         agree("read_mask", what, found[1], n, "voxels", by)
-        assert float(found[2]) == pytest.approx(n / 8000, abs=0.00051)
-        assert int(found[3]) == len(ids)
+        row = f"volume of {acronym}, 50 µm", found[2], n / 8000, "mm³"
+        agree("read_mask", *row, by, 0.00051)
+        agree("read_mask", f"in {acronym}", found[3], len(ids), "ids", by)
 
 
 def test_read_mask_reads_these_chunks(source, tmp_path, agree):
@@ -308,10 +312,10 @@ def test_read_mask_reads_these_chunks(source, tmp_path, agree):
     line = re.search(r"\n(\d+) masks; (\d+) structures have none", printed)
     with (source[1] / TABLE).open(encoding="utf-8") as table:
         n_rows = len(table.readlines()) - 1
-    assert [int(n) for n in line.groups()] == [
-        len(numbers),
-        n_rows - len(numbers),
-    ]
+    row = "stored", line[1], len(numbers), "masks", "the list beside them"
+    agree("read_mask", *row)
+    row = "without a mask", line[2], n_rows - len(numbers), "structures"
+    agree("read_mask", *row, "the lines of the table's text")
 
 
 def test_read_mask_of_the_real_atlas(mirror, tmp_path):

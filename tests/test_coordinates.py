@@ -118,8 +118,10 @@ def test_assign_points_counts_every_cell(place, tmp_path, agree):
         volume = is_own.sum() * 0.05**3
         expected = per_voxel[is_own].sum()
         agree("assign_points", f"in {acronym}", shown, expected, "points", by)
-        assert float(mm3) == pytest.approx(volume, abs=6e-4)
-        assert float(density) == pytest.approx(expected / volume, abs=0.06)
+        row = f"volume of {acronym}, 50 µm", mm3, volume, "mm³"
+        agree("assign_points", *row, "the whole array", 6e-4)
+        row = f"density in {acronym}", density, expected / volume
+        agree("assign_points", *row, "points per mm³", by, 0.06)
     assert "\n0 of 1,000,000 points differ" in text
 
 
@@ -143,16 +145,24 @@ def test_follow_probe_names_what_is_at_each_depth(place, tmp_path, agree):
         int(row["annotation_value"]): row["abbreviation"]
         for row in rows_of(place)
     }
+    tilt, turn = np.radians((15, 20))
+    sides = np.cos(turn), np.sin(turn)
+    way = np.insert(np.sin(tilt) * np.array(sides), 1, np.cos(tilt))
+    steps = np.arange(0.005, 5000, 0.01)
+    index = (np.outer(steps, way) + (7200, 300, 3200) + 5) // 25
+    passed = labels[tuple(index.astype(int).T)]
+    ends = steps[np.flatnonzero(np.diff(passed))] + 0.005
+    by = "the voxels at steps of 0.01 µm"
+    for n, (name, shown, other) in enumerate(
+        zip(names, lengths, np.diff([0, *ends, 5000]), strict=True), start=1
+    ):
+        row = f"piece {n:2}, {name}", shown, other, "µm", by, 0.02
+        agree("follow_probe", *row)
+
     rng = np.random.default_rng(seed=2)
     depths = [rng.uniform(0, 5000, 2000), starts[1:] - 0.01, stops[:-1] + 0.01]
-    tilt, turn = np.radians((15, 20))
     for depth in np.concatenate(depths):
-        out = depth * np.sin(tilt)
-        point = (
-            7200 + out * np.cos(turn),
-            300 + depth * np.cos(tilt),
-            3200 + out * np.sin(turn),
-        )
+        point = (7200, 300, 3200) + depth * way
         expected = acronyms[label_at(point, labels, centres)]
         # Depths are printed to a hundredth of a µm.
         near = (starts - 0.006 <= depth) & (depth <= stops + 0.006)
@@ -194,9 +204,12 @@ def test_convert_coordinates(place, tmp_path, agree):
         "forum": (5.4 + turned.real, 0.44 + turned.imag, 5.7 - 1.5),
     }.items():
         line = re.search(rf"(?m)^{name}: .*\[(.*)\] mm$", text)[1]
-        assert [float(x) for x in line.split()] == pytest.approx(
-            expected, abs=6e-4
-        )
+        by = "bregma and the target's distance from it, by hand"
+        for axis, shown, mm in zip(
+            ["AP", "DV", "ML"], line.split(), expected, strict=True
+        ):
+            row = f"target by {name}, {axis}", shown, mm, "mm", by, 6e-4
+            agree("convert_coordinates", *row)
 
 
 def test_peer_finds_the_same_structures(mirror, tmp_path):

@@ -69,7 +69,7 @@ def read_ply(path):
 
 def solid(vertices, triangles):
     """Return the volume that triangles enclose, and its centre."""
-    corners = vertices[triangles]
+    corners = vertices[triangles].astype(float)
     sixths = np.linalg.det(corners)
     centre = (sixths[:, None] * corners.sum(axis=1)).sum(axis=0) / 4
     return sixths.sum() / 6, centre / sixths.sum()
@@ -86,7 +86,7 @@ def edges_of(triangles):
 
 def roughness(vertices, triangles):
     """Return the mean angle between neighbouring triangles, in degrees."""
-    p, q, r = np.moveaxis(vertices[triangles], 1, 0)
+    p, q, r = np.moveaxis(vertices[triangles].astype(float), 1, 0)
     normals = np.cross(q - p, r - p)
     normals /= np.linalg.norm(normals, axis=1)[:, None]
     one, other = edges_of(triangles)[1].T
@@ -138,8 +138,17 @@ def test_build_surface_measures_what_it_builds(built, agree):
     )
     parts, _ = sparse.csgraph.connected_components(joined)
     euler = len(vertices) - len(edges) + len(triangles)
-    assert f"closed: True, parts: {parts}\n" in printed
-    assert f"Euler number {euler}: {parts - euler // 2} handles" in printed
+    found = re.search(
+        r"closed: True, parts: (\d+)\nEuler number (-?\d+): (\d+) h", printed
+    )
+    for what, shown, other in zip(
+        ("parts", "Euler number", "handles"),
+        found.groups(),
+        (parts, euler, parts - euler // 2),
+        strict=True,
+    ):
+        row = f"surface of DG, {what}", shown, other, "", "the file's edges"
+        agree("build_surface", *row)
     # The same voxels, marched over by the older of the two algorithms.
     raw, faces, *_ = marching_cubes(
         np.pad(is_dg, 1).astype(float), 0.5, method="lorensen"
@@ -150,22 +159,20 @@ def test_build_surface_measures_what_it_builds(built, agree):
     tolerance = 1e-3 * raw_mm3
     what = "inside the surface of DG"
     agree("build_surface", what, found[1], raw_mm3, "mm³", by, tolerance)
-    assert float(found[2]) == pytest.approx(
-        100 * (float(found[1]) / voxels_mm3 - 1), abs=0.02
-    )
+    share = 100 * (raw_mm3 / voxels_mm3 - 1)
+    agree("build_surface", "surface to voxels", found[2], share, "%", by, 0.1)
     smooth_mm3, _ = solid(vertices, triangles)
     [(share, degrees)] = re.findall(
         r"Taubin 64: +([-+.\d]+)% volume, +([\d.]+)°", printed
     )
-    assert smooth_mm3 == pytest.approx(
-        float(found[1]) * (1 + float(share) / 100), rel=2e-4
-    )
-    assert roughness(vertices, triangles) == pytest.approx(
-        float(degrees), abs=0.06
-    )
+    other = 100 * (smooth_mm3 / float(found[1]) - 1)
+    row = "Taubin 64, volume", share, other, "%", "the file's triangles", 0.02
+    agree("build_surface", *row)
+    row = "Taubin 64, angle", degrees, roughness(vertices, triangles), "°"
+    agree("build_surface", *row, "the file's triangles", 0.06)
 
 
-def test_smoothing_shrinks_or_not_as_the_page_says(built):
+def test_smoothing_shrinks_or_not_as_the_page_says(built, agree):
     printed, _, folder = built
     mask = np.pad(voxels_of(folder, 726), 1).astype(float)
     raw, faces, *_ = marching_cubes(mask, 0.5)
@@ -183,9 +190,11 @@ def test_smoothing_shrinks_or_not_as_the_page_says(built):
         found = re.search(
             rf"{name} 16: +([-+.\d]+)% volume, +([\d.]+)°", printed
         )
-        assert float(found[1]) == pytest.approx(100 * share, abs=0.006)
-        degrees = roughness(vertices, faces)
-        assert float(found[2]) == pytest.approx(degrees, abs=0.06)
+        by = "sparse matrices of neighbours"
+        row = f"{name} 16, volume", found[1], 100 * share, "%", by, 0.006
+        agree("build_surface", *row)
+        row = f"{name} 16, angle", found[2], roughness(vertices, faces), "°"
+        agree("build_surface", *row, by, 0.06)
 
 
 def test_build_surface_lies_between_the_voxels_and_is_no_mirror_image(built):
@@ -227,7 +236,9 @@ def check_read_surface(printed, folder, agree):
     row = found[1], abs(mm3), "mm³", by, 0.00051
     agree("read_surface", "inside the surface of RSP", *row)
     assert f"level s2: {voxels_mm3:.3f} mm³" in printed
-    assert f"encloses {abs(mm3) / voxels_mm3 - 1:+.2%}" in printed
+    shown = re.search(r"encloses ([-+.\d]+)%", printed)[1]
+    other = 100 * (abs(mm3) / voxels_mm3 - 1)
+    agree("read_surface", "surface to voxels", shown, other, "%", by, 0.006)
     [box] = ndimage.find_objects(is_rsp.astype(int))
     mean = np.array(ndimage.center_of_mass(is_rsp))
     zero_um = 1000 * (centre_mm[::-1] - 0.05 * mean)
@@ -240,7 +251,15 @@ def check_read_surface(printed, folder, agree):
             low[2 - axis] / 50_000 - box[axis].start,
             high[2 - axis] / 50_000 - box[axis].stop + 1,
         ]
-        assert numbers == pytest.approx([zero_um[axis], *ends], abs=0.06)
+        for what, shown, other, unit in zip(
+            ("voxel 0", "lower end", "upper end"),
+            numbers,
+            [zero_um[axis], *ends],
+            ("µm", "voxels", "voxels"),
+            strict=True,
+        ):
+            row = f"axis {axis}, {what}", shown, other, unit, by, 0.06
+            agree("read_surface", *row)
     return zero_um
 
 

@@ -101,15 +101,29 @@ def test_measure_structures(printed, agree):
     # The root holds every division once, and what is in none of them.
     n_voxels["elsewhere"] = 2 * n_voxels["root"] - sum(n_voxels.values())
     for acronym, n in n_voxels.items():
-        [shown, mm3] = page.numbers(f"\n{acronym} # voxels # mm³")
-        assert mm3 == pytest.approx(n / 64_000, abs=0.0006)
-        what = f"{acronym}, 25 µm"
+        found = page.numbers(f"\n{acronym} # voxels # mm³ #%")
+        share = 100 * n / n_voxels["root"]
         by = "the whole array sorted into bins, and the table's paths"
-        agree("measure_structures", what, shown, n, "voxels", by)
+        for what, shown, *row in zip(
+            (
+                f"{acronym}, 25 µm",
+                f"volume of {acronym}",
+                f"share of {acronym}",
+            ),
+            found,
+            (n, n / 64_000, share),
+            ("voxels", "mm³", "%"),
+            [by] * 3,
+            (0, 6e-4, 0.006),
+            strict=True,
+        ):
+            agree("measure_structures", what, shown, *row)
     tissue = np.count_nonzero(labels)
     assert page.numbers("\nroot # + without a row # voxels") == [tissue, 0]
     assert page.numbers("not zero: # voxels") == [tissue]
-    assert page.numbers("# ids in # voxels") == [len(ids) - 1, tissue]
+    [shown, shown_tissue] = page.numbers("# ids in # voxels")
+    agree("measure_structures", "in use", shown, len(ids) - 1, "ids", by)
+    assert shown_tissue == tissue
     assert (
         "Without a voxel: Retrosplenial area, dorsal part, layer 4\n"
         in page.text
@@ -144,14 +158,16 @@ def test_compare_resolutions(printed, agree):
         by = "the whole array, and the table's paths"
         what = f"RSP, {um} µm"
         agree("compare_resolutions", what, n[um], is_rsp.sum(), "voxels", by)
-        assert error == pytest.approx(faces_of(is_rsp) ** 0.5 / 2, abs=1)
+        other = faces_of(is_rsp) ** 0.5 / 2
+        row = f"error of RSP, {um} µm", error, other, "voxels"
+        agree("compare_resolutions", *row, "half the root of its sides", 1)
     fine, mm3 = page.numbers("\n25 µm: # voxels = # mm³")
     other = np.isin(page.labels("s1")[:], rsp).sum()
     agree("compare_resolutions", "RSP, 25 µm", fine, other, "voxels", by)
     assert mm3 == pytest.approx(fine / 64_000, abs=0.0006)
-    assert page.numbers("eight samples at 50 µm: #")[0] == pytest.approx(
-        fine / 8, abs=1
-    )
+    [shown] = page.numbers("eight samples at 50 µm: #")
+    row = "RSP, from eight samples", shown, fine / 8, "voxels"
+    agree("compare_resolutions", *row, "an eighth of those at 25 µm", 1)
     # The volumes agree within what the page calls a prudent margin.
     for um in n:
         error = page.numbers(f"\n{um} µm: # ± # voxels")[1]
@@ -208,13 +224,15 @@ def test_compare_hemispheres(printed, agree):
                 middles += (
                     [columns[[0, -1]].mean() + 0.5] if columns.size else []
                 )
-        assert found[0][1:] == [sides[1], sides[2]]
-        by = "halves of whole slabs"
-        for side, shown, n in zip(
-            ("left", "right"), found[1][1:], own, strict=True
+        for whose, by, shown, other in (
+            ("array", "the published map of sides", found[0][1:], sides[1:]),
+            ("brain", "halves of whole slabs", found[1][1:], own),
         ):
-            what = f"{side} of the {animal} brain's middle"
-            agree("compare_hemispheres", what, shown, n, "voxels", by)
+            for side, *row in zip(
+                ("left", "right"), shown, other, strict=True
+            ):
+                what = f"{side} of the {animal} {whose}'s middle"
+                agree("compare_hemispheres", what, *row, "voxels", by)
         assert sides.sum() == own.sum() == np.sum(found[0][1:])
         assert abs(middle - median(middles)) < 5
         assert (abs(found[0][0] - found[1][0]) > 0.3) == (animal == "rat")
@@ -230,12 +248,15 @@ def test_describe_shape(printed, agree):
     is_cp = page.labels("s2")[:] == 672
     parts, n_parts = ndimage.label(is_cp)
     sizes = np.bincount(parts.ravel())[1:]
-    assert page.numbers("# connected parts") == [n_parts]
+    [shown] = page.numbers("# connected parts")
+    by = "ndimage, on the whole array"
+    agree("describe_shape", "of CP", shown, n_parts, "parts", by)
     found = re.findall(
         r"(\d\.\d+) to (\d\.\d+) mm, centroid (\d\.\d+)", page.text
     )
     found = np.array(found, dtype=float).reshape(2, 3, 3)
-    for part, numbers in zip(1 + np.argsort(-sizes), found, strict=False):
+    for n, numbers in enumerate(found):
+        part = 1 + np.argsort(-sizes)[n]
         # Voxel n of this level reaches from 0.05 n - 0.005 to 0.05 n + 0.045.
         box = ndimage.find_objects(parts)[part - 1]
         ends = np.array([(side.start, side.stop) for side in box])
@@ -243,7 +264,11 @@ def test_describe_shape(printed, agree):
         expected = np.column_stack(
             [ends * 0.05 - 0.005, 0.05 * np.array(centre) + 0.02]
         )
-        np.testing.assert_allclose(numbers, expected, atol=0.00051)
+        for (axis, end), mm in np.ndenumerate(expected):
+            what = ("begin", "end", "centre")[end]
+            what = f"part {n + 1} of CP, axis {axis}, {what}"
+            row = what, numbers[axis, end], mm, "mm", by, 0.00051
+            agree("describe_shape", *row)
     [faces] = page.numbers("faces: # mm²")
     by = "the array against itself, moved by one voxel"
     mm2 = faces_of(is_cp) * 0.05**2
@@ -257,8 +282,9 @@ def test_describe_shape(printed, agree):
     )
     assert faces > mesh > smooth
     bricks, _, true = page.numbers("radius 1.6 mm: #, #, # of")
-    assert bricks == pytest.approx(1.5, rel=0.01)
-    assert true == pytest.approx(1, rel=0.01)
+    for what, shown, other in ("faces", bricks, 1.5), ("smooth", true, 1):
+        row = f"a ball, {what}", shown, other, "of its surface"
+        agree("describe_shape", *row, "geometry", 0.01 * other)
 
 
 def test_counting_by_chunks_needs_a_tenth_of_the_memory(tmp_path):
