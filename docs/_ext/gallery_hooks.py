@@ -1,5 +1,6 @@
 """What happens around each example: order, counting, figures, failures."""
 
+import ctypes
 import gc
 import json
 import os
@@ -132,6 +133,9 @@ def page(gallery_conf: dict, fname: str, when: str) -> None:
         used = None
         if (PROCESS / "clear_refs").exists():
             gc.collect()
+            # What a page freed is given back, or the next one takes it unseen.
+            if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+                trim(0)
             used = memory("VmRSS")
             (PROCESS / "clear_refs").write_text("5")
         files = set(example.parent.iterdir())
