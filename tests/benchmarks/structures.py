@@ -104,7 +104,8 @@ def box(names: dict) -> int:
     """One structure whose bounding box is known: only the chunks in it."""
     run(OPEN, names)
     part = names["annotation"][names["box"]]
-    return int(np.isin(part, names["rsp_ids"]).sum())
+    ids, counts = np.unique(part, return_counts=True)
+    return int(counts[np.isin(ids, names["rsp_ids"])].sum())
 
 
 def box_found(names: dict) -> int:
