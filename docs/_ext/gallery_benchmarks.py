@@ -153,6 +153,7 @@ def dots(figure, group: dict, costs: list[str]) -> None:
         ax.set_title(" ".join([*cost_name(cost)[:1], comparison]).strip())
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.tick_params(axis="x", labelsize="small")
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter("")
         ax.grid(axis="x", color="0.9")
