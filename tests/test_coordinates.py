@@ -146,10 +146,13 @@ def test_follow_probe_names_what_is_at_each_depth(place, tmp_path, agree):
         for row in rows_of(place)
     }
     tilt, turn = np.radians((15, 20))
-    sides = np.cos(turn), np.sin(turn)
-    way = np.insert(np.sin(tilt) * np.array(sides), 1, np.cos(tilt))
+    across = np.sin(tilt)
+    way = np.array(
+        [across * np.cos(turn), np.cos(tilt), across * np.sin(turn)]
+    )
+    entry = 7200, 300, 3200
     steps = np.arange(0.005, 5000, 0.01)
-    index = (np.outer(steps, way) + (7200, 300, 3200) + 5) // 25
+    index = (np.outer(steps, way) + entry + 5) // 25
     passed = labels[tuple(index.astype(int).T)]
     ends = steps[np.flatnonzero(np.diff(passed))] + 0.005
     by = "the voxels at steps of 0.01 µm"
@@ -162,7 +165,7 @@ def test_follow_probe_names_what_is_at_each_depth(place, tmp_path, agree):
     rng = np.random.default_rng(seed=2)
     depths = [rng.uniform(0, 5000, 2000), starts[1:] - 0.01, stops[:-1] + 0.01]
     for depth in np.concatenate(depths):
-        point = (7200, 300, 3200) + depth * way
+        point = entry + depth * way
         expected = acronyms[label_at(point, labels, centres)]
         # Depths are printed to a hundredth of a µm.
         near = (starts - 0.006 <= depth) & (depth <= stops + 0.006)

@@ -101,23 +101,15 @@ def test_measure_structures(printed, agree):
     # The root holds every division once, and what is in none of them.
     n_voxels["elsewhere"] = 2 * n_voxels["root"] - sum(n_voxels.values())
     for acronym, n in n_voxels.items():
-        found = page.numbers(f"\n{acronym} # voxels # mm³ #%")
-        share = 100 * n / n_voxels["root"]
         by = "the whole array sorted into bins, and the table's paths"
-        for what, shown, *row in zip(
-            (
-                f"{acronym}, 25 µm",
-                f"volume of {acronym}",
-                f"share of {acronym}",
-            ),
-            found,
-            (n, n / 64_000, share),
-            ("voxels", "mm³", "%"),
-            [by] * 3,
-            (0, 6e-4, 0.006),
-            strict=True,
-        ):
-            agree("measure_structures", what, shown, *row)
+        share = 100 * n / n_voxels["root"]
+        shown, mm3, percent = page.numbers(f"\n{acronym} # voxels # mm³ #%")
+        row = f"{acronym}, 25 µm", shown, n, "voxels", by
+        agree("measure_structures", *row)
+        row = f"volume of {acronym}", mm3, n / 64_000, "mm³", by, 6e-4
+        agree("measure_structures", *row)
+        row = f"share of {acronym}", percent, share, "%", by, 6e-3
+        agree("measure_structures", *row)
     tissue = np.count_nonzero(labels)
     assert page.numbers("\nroot # + without a row # voxels") == [tissue, 0]
     assert page.numbers("not zero: # voxels") == [tissue]
