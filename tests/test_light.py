@@ -60,7 +60,10 @@ def zipped(path: str) -> bytes:
 
 
 class Host(SimpleHTTPRequestHandler):
-    """A host of static pages: it zips text, and pictures come late."""
+    """A host of static pages: it zips text, and pictures come late.
+
+    A page with ``?slowly`` behind its address comes in pieces.
+    """
 
     def do_GET(self):
         """Send a file."""
@@ -70,6 +73,9 @@ class Host(SimpleHTTPRequestHandler):
         if path.suffix not in TEXT or not path.is_file():
             super().do_GET()
             return
+        if self.path.endswith("?slowly"):
+            self.send_slowly(path.read_bytes())
+            return
         content = zipped(str(path))
         self.send_response(200)
         self.send_header("Content-Type", self.guess_type(path))
@@ -77,6 +83,17 @@ class Host(SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def send_slowly(self, content: bytes) -> None:
+        """Send a page cut before tags, each piece in time to be drawn."""
+        tags = re.findall(rb"<[^<]*", content)
+        step = len(tags) // 5 + 1
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        for begin in range(0, len(tags), step):
+            self.wfile.write(b"".join(tags[begin : begin + step]))
+            time.sleep(0.05)
 
     def log_message(self, *words):
         """Say nothing."""
@@ -158,7 +175,7 @@ def test_nothing_fails_and_nothing_moves(site, browser, address, width):
     page.on("response", lambda r: r.status >= 400 and failed.append(r.url))
     moved = {}
     for name in pages_of(site):
-        page.goto(address + name)
+        page.goto(f"{address}{name}?slowly")
         page.evaluate(SCROLL)
         shifts = page.evaluate("window.shifts")
         if shifts > 0.001:
