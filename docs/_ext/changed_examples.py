@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CONF = "docs/conf.py"
-# What decides the results of every example; `gallery_key` knows the same.
+# What decides the results of every example; see `gallery_key`.
 DECIDES = ("docs/_ext/", "pyproject.toml", "requirements.lock")
 # These say where a page stands, not what it holds.
 PLACES = {"gallery_order", "redirects"}
