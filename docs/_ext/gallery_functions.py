@@ -32,6 +32,7 @@ NOISE = {
 ALIASES = {
     "numpy.abs": "numpy.absolute",
     "s3fs.S3FileSystem": "s3fs.core.S3FileSystem",
+    "zarr.config.set": "zarr.config",
     **{
         f"numpy.{function}.{method}": f"numpy.ufunc.{method}"
         for function in ("add", "maximum", "minimum", "multiply")

@@ -59,8 +59,10 @@ print(f"level {level}: {annotation.shape} voxels of {scales[level]} {unit}")
 # Count every id
 # --------------
 # One row of :term:`chunks <chunk>` is read, counted and forgotten before the
-# next, so the whole array is never in memory. To count every id this way
-# costs less than to ask of each voxel of the array whether it has one of them.
+# next, so the whole array is never in memory. Two threads decode it: each
+# more would need memory of its own. To count every id this way costs less than
+# to ask of each voxel of the array whether it has one of them.
+zarr.config.set({"threading.max_workers": 2})
 n_own = Counter()
 for index in np.ndindex(annotation.cdata_shape[:2]):
     ids, counts = np.unique(annotation.blocks[index], return_counts=True)
