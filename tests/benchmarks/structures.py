@@ -83,9 +83,9 @@ def count_runs(chunks: list[bytes]) -> Counter:
         begin = np.flatnonzero(is_new)
         lengths = np.diff(begin, append=voxels.size)
         # A run as one number, its id before its length, is sorted quickly.
-        runs = np.sort(voxels[begin].astype("u8") << 32 | lengths.astype("u8"))
+        runs = np.sort(voxels[begin].astype("u8") << 32 | lengths.view("u8"))
         ids = runs >> 32
-        first = np.flatnonzero(np.diff(ids, prepend=ids[0] + 1))
+        first = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
         counts = np.add.reduceat(runs & 0xFFFFFFFF, first)
         found = zip(ids[first].tolist(), counts.tolist(), strict=True)
         n_voxels.update(dict(found))
@@ -145,7 +145,7 @@ VARIANTS = {
 }
 BASELINE = "predecessor"
 COMPARISONS = [""]
-ROUNDS = 9
+ROUNDS = 15
 TARGETS = [
     *(
         ("", page, *target)
