@@ -117,8 +117,11 @@ def test_lock_holds_the_digests_of_the_objects(source, tmp_path, agree):
     assert changed == f"brainglobe/atlas/{shown[-1][1]}"
     n = (array[:] == 672).sum()
     assert f"{n:,} voxels = {n * 0.1**3:.3f} mm³" in printed
-    shown = re.search(r"([\d,]+) voxels =", printed)[1]
-    agree("pin_atlas", "CP, 100 µm", shown, n, "voxels", "the whole array")
+    shown, mm3 = re.search(r"([\d,]+) voxels = (\S+)", printed).groups()
+    by = "the whole array"
+    agree("pin_atlas", "CP, 100 µm", shown, n, "voxels", by)
+    row = "volume of CP, 100 µm", mm3, n / 1000, "mm³", by
+    agree("pin_atlas", *row)
 
 
 def test_lock_tells_what_is_absent(tmp_path):

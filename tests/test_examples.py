@@ -68,7 +68,8 @@ def test_explore_atlas_on_the_real_atlas(mirror, tmp_path, agree):
     printed = run_example(EXPLORE, str(mirror), tmp_path)
     assert rsp_of(printed) == (672_063, 10.501)
     n, mm3 = rsp_of(printed)
-    paths = re.findall(r"/997/[\d/]+", (mirror / GIN / TABLE).read_text())
+    table = (mirror / GIN / TABLE).read_text()
+    paths = re.findall(r"/997/[\d/]+", table)
     ids = [int(p.split("/")[-2]) for p in paths if "/254/" in p]
     assert len(ids) > 10
     other = np.isin(zarr.open_array(mirror / IN_BUCKET, mode="r")[:], ids)
@@ -79,9 +80,13 @@ def test_explore_atlas_on_the_real_atlas(mirror, tmp_path, agree):
     page = "explore_atlas", "volume of RSP, 25 µm"
     agree(*page, mm3, 672_063 * 0.025**3, "mm³", by, 0.0005)
     by = "the paths of the table"
-    n = re.search(r"VISp: (\d+) by hierarchy, 28 by prefix", printed)[1]
+    n, alike = re.search(
+        r"VISp: (\d+) by hierarchy, (\d+) by prefix", printed
+    ).groups()
     visp = sum("/385/" in path for path in paths)
     agree("explore_atlas", "VISp and below", n, visp, "structures", by)
+    row = "called VISp…", alike, table.count("\nVISp"), "structures"
+    agree("explore_atlas", *row, "the lines of the table's text")
     assert "RSPd4" in re.search(r"Without a voxel.*", printed)[0]
     right, left, both = re.search(
         r"right ([\d,]+) \+ left ([\d,]+) = ([\d,]+)", printed

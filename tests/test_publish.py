@@ -74,9 +74,11 @@ def peer(made):
 def test_page_counts_the_voxels_that_it_divided(made, allen, agree):
     n = np.count_nonzero(allen == 672)
     assert f"CP: {n:,} of {n:,} voxels = {n / 1000:.3f} mm³" in made[0]
-    shown = re.search(r"CP: ([\d,]+) of", made[0])[1]
+    shown, mm3 = re.search(r"CP: (\S+) of .* = (\S+)", made[0]).groups()
     by = "the whole array of the atlas that was divided"
     agree("publish_annotation", "CP, 100 µm", shown, n, "voxels", by)
+    row = "volume of CP, 100 µm", mm3, n / 1000, "mm³", by
+    agree("publish_annotation", *row)
 
 
 def test_thirds_are_thirds(drawn):

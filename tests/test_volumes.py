@@ -8,6 +8,7 @@ import csv
 import json
 import re
 import sys
+from collections import Counter
 from statistics import median
 
 import atlas_standin
@@ -16,6 +17,7 @@ import pytest
 import zarr
 from conftest import ROOT, STANDIN, run, run_example
 from scipy import ndimage
+from skimage.measure import marching_cubes
 from test_structures import DIVISIONS
 
 PAGES = ROOT / "examples" / "volumes"
@@ -156,7 +158,8 @@ def test_compare_resolutions(printed, agree):
     fine, mm3 = page.numbers("\n25 µm: # voxels = # mm³")
     other = np.isin(page.labels("s1")[:], rsp).sum()
     agree("compare_resolutions", "RSP, 25 µm", fine, other, "voxels", by)
-    assert mm3 == pytest.approx(fine / 64_000, abs=0.0006)
+    row = "volume of RSP, 25 µm", mm3, other / 64_000, "mm³", by, 0.00051
+    agree("compare_resolutions", *row)
     [shown] = page.numbers("eight samples at 50 µm: #")
     row = "RSP, from eight samples", shown, fine / 8, "voxels"
     agree("compare_resolutions", *row, "an eighth of those at 25 µm", 1)
@@ -172,6 +175,72 @@ def test_compare_resolutions(printed, agree):
         assert 0.05 * (mm3 / (um / 1000) ** 3) ** (2 / 3) == pytest.approx(
             2, rel=0.15
         )
+
+
+def count_ids(labels):
+    """Return {id: voxels} of a whole array, without the background."""
+    ids, counts = np.unique(labels, return_counts=True)
+    n_of = dict(zip(ids.tolist(), counts.tolist(), strict=True))
+    n_of.pop(0, None)
+    return n_of
+
+
+def sides_of_all(labels, n_of):
+    """Return {id: sides shown to another id}: six each, less those within."""
+    sides = {i: 6 * n for i, n in n_of.items()}
+    for axis in range(3):
+        line = np.moveaxis(labels, axis, 0)
+        within = count_ids(np.where(line[1:] == line[:-1], line[1:], 0))
+        # Nothing is beyond the array that a side could be shown to.
+        outer = count_ids(np.append(line[[0, -1]], 0))
+        for i in sides:
+            sides[i] -= 2 * within.get(i, 0) + outer.get(i, 0)
+    return sides
+
+
+def test_compare_resolutions_of_every_structure(printed, agree):
+    page = printed("compare_resolutions")
+    levels = {25: "s1", 50: "s2", 100: "s3"}
+    labels = {um: page.labels(level)[:] for um, level in levels.items()}
+    n_of = {um: count_ids(voxels) for um, voxels in labels.items()}
+    fine = {i: n / 64_000 for i, n in n_of[25].items()}
+    per_voxel = {um: (um / 1000) ** 3 for um in n_of}
+    typical = {}
+    for um in 50, 100:
+        error = {
+            i: sides**0.5 / 2
+            for i, sides in sides_of_all(labels[um], n_of[um]).items()
+        }
+        n_fine = {i: mm3 / per_voxel[um] for i, mm3 in fine.items()}
+        shares = page.numbers(f"{um} µm: #% within the error, #% within twice")
+        for times, shown in enumerate(shares, start=1):
+            within = [
+                abs(n_of[um].get(i, 0) - n) <= times * error.get(i, 0)
+                for i, n in n_fine.items()
+            ]
+            share = 100 * sum(within) / len(within)
+            what = f"structures within {times} × the error, {um} µm"
+            by = "six sides for each voxel, less those it shares"
+            row = what, shown, share, "%", by, 0.51
+            agree("compare_resolutions", *row)
+        typical[um] = median(
+            error.get(i, 0) * n ** (-1 / 3) for i, n in n_fine.items()
+        )
+    for um in n_of:
+        by = "the voxels of the whole array that are not zero"
+        [shown] = page.numbers(f"{um} µm: # mm³ of tissue")
+        mm3 = np.count_nonzero(labels[um]) * per_voxel[um]
+        row = f"tissue, {um} µm", shown, mm3, "mm³", by, 0.00051
+        agree("compare_resolutions", *row)
+        # The error is 5 % of n, and the typical one times its cube root.
+        n_least = (20 * typical[max(um, 50)]) ** 1.5
+        shown, n_below = page.numbers(f"{um} µm: # mm³; # are smaller")
+        row = f"for an error of 5 %, {um} µm", shown, n_least * per_voxel[um]
+        by = "six sides for each voxel, less those it shares"
+        agree("compare_resolutions", *row, "mm³", by, 5.1e-5)
+        n = sum(mm3 < n_least * per_voxel[um] for mm3 in fine.values())
+        row = f"smaller than that, {um} µm", n_below, n, "structures"
+        agree("compare_resolutions", *row, by)
 
 
 def test_compare_resolutions_of_the_real_atlas(mirror, tmp_path):
@@ -206,8 +275,16 @@ def test_compare_hemispheres(printed, agree):
             np.zeros(2, dtype=int),
             [],
         )
+        halves = {
+            "array": (labels.shape[2] // 2, Counter(), Counter()),
+            "brain": (middle, Counter(), Counter()),
+        }
         for start in range(0, labels.shape[0], 128):
-            tissue = labels[start : start + 128] > 0
+            slab = labels[start : start + 128]
+            for m, right, left in halves.values():
+                right.update(count_ids(slab[..., :m]))
+                left.update(count_ids(slab[..., m:]))
+            tissue = slab > 0
             side = hemispheres[start : start + 128]
             sides += np.bincount(side[tissue], minlength=3)
             own += tissue[..., middle:].sum(), tissue[..., :middle].sum()
@@ -226,6 +303,32 @@ def test_compare_hemispheres(printed, agree):
                 what = f"{side} of the {animal} {whose}'s middle"
                 agree("compare_hemispheres", what, *row, "voxels", by)
         assert sides.sum() == own.sum() == np.sum(found[0][1:])
+        for whose, (_, right, left) in halves.items():
+            both = right + left
+            beyond = {
+                i: left[i] - right[i]
+                for i, n in both.items()
+                if abs(left[i] - right[i]) > 6 * n ** (1 / 3)
+            }
+            n_left = sum(more > 0 for more in beyond.values())
+            shown = page.numbers(
+                f"{animal}, {whose}'s middle, # mm from the right:\n"
+                "  left # + right # voxels\n"
+                "  # of # beyond 3 errors, # larger left"
+            )[3:]
+            by = "halves of whole slabs, id by id"
+            for what, *row in zip(
+                (
+                    "unlike beyond 3 errors",
+                    "compared",
+                    "of these, larger left",
+                ),
+                shown,
+                (len(beyond), len(both), n_left),
+                strict=True,
+            ):
+                what = f"{animal}, {whose}'s middle: {what}"
+                agree("compare_hemispheres", what, *row, "structures", by)
         assert abs(middle - median(middles)) < 5
         assert (abs(found[0][0] - found[1][0]) > 0.3) == (animal == "rat")
         assert f"{animal}: symmetric is {animal == 'mouse'}" in page.text
@@ -268,11 +371,28 @@ def test_describe_shape(printed, agree):
     [shown, mm3] = page.numbers("# voxels = # mm³")
     by = "the whole array, and its id"
     agree("describe_shape", "CP, 50 µm", shown, is_cp.sum(), "voxels", by)
-    assert mm3 == pytest.approx(shown / 8000, abs=0.0006)
+    row = "volume of CP, 50 µm", mm3, is_cp.sum() / 8000, "mm³", by, 0.00051
+    agree("describe_shape", *row)
     [mesh], [smooth] = (
         page.numbers(f"\n{s}mesh: # mm²") for s in ("", "smooth ")
     )
     assert faces > mesh > smooth
+    by = "the older algorithm of marching cubes"
+    block = np.pad(is_cp, 4).astype(float)
+    for what, shown, volume in (
+        ("mesh", mesh, block),
+        ("smooth mesh", smooth, ndimage.gaussian_filter(block, 1)),
+    ):
+        points, corners, *_ = marching_cubes(volume, 0.5, method="lorensen")
+        p, q, r = 0.05 * points[corners.T]
+        mm2 = np.linalg.norm(np.cross(q - p, r - p), axis=1).sum() / 2
+        row = f"{what} of CP, 50 µm", shown, mm2, "mm²", by, 0.005 * mm2
+        agree("describe_shape", *row)
+    # Two balls of radius r: 8/3 π r³ of volume, 8 π r² of surface.
+    balls_mm2 = (8 * np.pi) ** (1 / 3) * (3 * mm3) ** (2 / 3)
+    [_, shown] = page.numbers("CP: # mm², # times two balls")
+    row = "surface of CP", shown, smooth / balls_mm2, "times two balls"
+    agree("describe_shape", *row, "geometry", 0.0051)
     bricks, _, true = page.numbers("radius 1.6 mm: #, #, # of")
     for what, shown, other in ("faces", bricks, 1.5), ("smooth", true, 1):
         row = f"a ball, {what}", shown, other, "of its surface"
