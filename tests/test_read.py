@@ -405,7 +405,7 @@ def test_scrub_slices(source, tmp_path, agree):
     what = "tissue, estimated from a row of sections"
     agree("scrub_slices", what, found[1], row_mm3, "mm³", by, 0.006)
     share = 100 * (row_mm3 / whole_mm3 - 1)
-    row = "the estimate to the whole", found[2], share, "%", by, 0.0051
+    row = "tissue, estimated against counted", found[2], share, "%", by, 0.0051
     agree("scrub_slices", *row)
     [shown] = re.findall(r"every voxel: ([\d.]+) mm³", printed)
     row = "tissue, every voxel", shown, whole_mm3, "mm³", "the stored array"

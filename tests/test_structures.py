@@ -114,7 +114,7 @@ ANSWERS = [
             f"{NUMBER} ids exceed 65": "ids that need more than 16 bits",
             f"would share {NUMBER}": "numbers that float32 would leave",
             f"{NUMBER} names with": "names that hold the word motor",
-            f"{NUMBER} of them not": "of these, no layers",
+            f"{NUMBER} of them not": "names that hold motor, and no layer",
         },
     ),
     (

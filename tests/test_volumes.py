@@ -190,9 +190,9 @@ def sides_of_all(labels, n_of):
     sides = {i: 6 * n for i, n in n_of.items()}
     for axis in range(3):
         line = np.moveaxis(labels, axis, 0)
-        within = count_ids(np.where(line[1:] == line[:-1], line[1:], 0))
+        within = count_ids(line[1:][line[1:] == line[:-1]])
         # Nothing is beyond the array that a side could be shown to.
-        outer = count_ids(np.append(line[[0, -1]], 0))
+        outer = count_ids(line[[0, -1]])
         for i in sides:
             sides[i] -= 2 * within.get(i, 0) + outer.get(i, 0)
     return sides
@@ -235,11 +235,15 @@ def test_compare_resolutions_of_every_structure(printed, agree):
         # The error is 5 % of n, and the typical one times its cube root.
         n_least = (20 * typical[max(um, 50)]) ** 1.5
         shown, n_below = page.numbers(f"{um} µm: # mm³; # are smaller")
-        row = f"for an error of 5 %, {um} µm", shown, n_least * per_voxel[um]
+        row = (
+            f"size for an error of 5 %, {um} µm",
+            shown,
+            n_least * per_voxel[um],
+        )
         by = "six sides for each voxel, less those it shares"
         agree("compare_resolutions", *row, "mm³", by, 5.1e-5)
         n = sum(mm3 < n_least * per_voxel[um] for mm3 in fine.values())
-        row = f"smaller than that, {um} µm", n_below, n, "structures"
+        row = f"smaller than for 5 %, {um} µm", n_below, n, "structures"
         agree("compare_resolutions", *row, by)
 
 
