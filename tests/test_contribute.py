@@ -51,8 +51,9 @@ def test_new_example_lacks_nothing_but_its_content(house):
     example = house.root / "examples/slices/draw_other.py"
     assert example.read_text().count("TODO") > 5
     for check in (["check"], ["format", "--check"]):
-        ruff = run(["ruff", *check, example], cwd=house.root)
-        assert ruff.returncode == 0, ruff.stdout
+        ruff = [sys.executable, "-m", "ruff", *check, example]
+        checked = run(ruff, cwd=house.root)
+        assert checked.returncode == 0, checked.stdout
     tests = [sys.executable, "-m", "pytest", "-q", "tests/test_style.py"]
     checked = run([*tests, "-k", "draw_other"], "standin", house.root)
     assert checked.returncode == 0, checked.stdout
